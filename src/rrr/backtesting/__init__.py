@@ -1,0 +1,1 @@
+"""Run the house fast, and prove it the same house."""

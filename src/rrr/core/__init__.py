@@ -1,0 +1,1 @@
+"""The law: pure, deterministic, integers. No I/O, no clock, no randomness."""

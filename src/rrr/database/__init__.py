@@ -1,0 +1,1 @@
+"""Every fact has one home: one client, one journal, one ledger."""

@@ -1,0 +1,1 @@
+"""Opinions, never orders: floats end at this door."""

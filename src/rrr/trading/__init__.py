@@ -1,0 +1,1 @@
+"""Orders go out, reports come in."""

@@ -1,0 +1,1 @@
+"""Rows are durable first; then the state is adopted and orders leave."""
