@@ -1,0 +1,73 @@
+"""What may enter the core and what may leave it: the two closed unions that the journal holds.
+
+A fresh book knows nothing. Its law, its instruments and its money arrive as events like all else,
+so the journal alone can rebuild it.
+"""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from .market import Candle, Instrument
+from .orders import Cancel, Order, Report
+from .state import Law
+
+
+class Verb(IntEnum):
+    HALT = 1
+    RESUME = 2
+
+
+class Limits(NamedTuple):
+    at_ms: int
+    law: Law
+
+
+class Listing(NamedTuple):
+    """A new instrument (the next id), or a new version of the rules of one."""
+
+    at_ms: int
+    instrument: Instrument
+
+
+class Flow(NamedTuple):
+    """Money that enters (positive) or leaves the book from outside: no profit, no drawdown."""
+
+    at_ms: int
+    amount: int  # quanta
+
+
+class Close(NamedTuple):
+    """All instruments of one closing time, in canonical order, at the watermark."""
+
+    at_ms: int
+    opened_at_ms: int
+    candles: tuple[Candle, ...]  # by instrument id, ascending
+    missing: tuple[int, ...]  # instruments that have no candle at this time
+
+
+class Signal(NamedTuple):
+    at_ms: int
+    instrument: int
+    conviction_bps: int  # -10,000 (short) to 10,000 (long)
+    model: int  # 0: the baseline
+
+
+class Command(NamedTuple):
+    at_ms: int
+    verb: int
+
+
+class Refused(NamedTuple):
+    at_ms: int
+    instrument: int
+    refusal: int
+    times: int  # in a row; only the first of a row is journaled
+
+
+class Halted(NamedTuple):
+    at_ms: int
+    halt: int
+
+
+Event = Limits | Listing | Flow | Report | Close | Signal | Command
+Decision = Order | Cancel | Refused | Halted

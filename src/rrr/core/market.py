@@ -1,0 +1,107 @@
+"""What the market says, in whole numbers: price in points, quantity in grains, money in quanta.
+
+A point is 10⁻ᵖ of the quote, a grain 10⁻ᵍ of the base, a quantum 10⁻⁸ of the quote; p and g belong
+to an instrument and never change. Every product here stays inside 64 bits, by the door: one
+notional or balance is at most `QUANTA_MAX`, and a price times its scale has 1,000 times headroom.
+"""
+
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+QUANTA_MAX: Final = 1 << 56  # of one notional or balance: sums of 64 of them still fit 63 bits
+INSTRUMENTS_MAX: Final = 64
+PPM: Final = 1_000_000
+BPS: Final = 10_000
+
+
+class Source(IntEnum):
+    """Where a candle came from. What we made ourselves can be forbidden to open a position."""
+
+    WEBSOCKET = 0
+    REST = 1
+    REPLAYED = 2
+    BUILT = 3
+    SYNTHETIC = 4
+
+
+class Instrument(NamedTuple):
+    """One version of what is traded: its unit, the venue's rules, and what trading it costs."""
+
+    id: int
+    version: int
+    scale: int  # points times grains in one quantum
+    tick: int  # points
+    lot: int  # grains
+    quantity_min: int  # grains
+    notional_min: int  # quanta
+    fee_maker_ppm: int
+    fee_taker_ppm: int
+    half_spread_ppm: int
+    slippage_ppm: int
+    fee_in_base: int  # 1: a buyer's fee is taken from what was bought
+
+
+class Candle(NamedTuple):
+    instrument: int
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int  # grains
+    source: int
+
+
+def up(amount: int, rate: int, scale: int) -> int:
+    """`amount * rate / scale` rounded up, with no product on the way that 64 bits cannot hold.
+
+    >>> up(10_001, 750, 1_000_000)
+    8
+    """
+    return amount // scale * rate + -(-(amount % scale) * rate // scale)
+
+
+def down(amount: int, rate: int, scale: int) -> int:
+    """`amount * rate / scale` rounded down.
+
+    >>> down(10_001, 750, 1_000_000)
+    7
+    """
+    return amount // scale * rate + amount % scale * rate // scale
+
+
+def share_ppm(part: int, whole: int) -> int:
+    """`part / whole` in parts per million, for 0 ≤ part ≤ whole; beyond 2⁴⁰ low bits are dropped.
+
+    >>> share_ppm(1, 8)
+    125000
+    """
+    if whole >= 1 << 40:
+        part, whole = part >> 20, whole >> 20
+    return part * PPM // whole
+
+
+def fits(instrument: Instrument, price: int, quantity: int) -> int:
+    """1 if the notional passes the door, else 0."""
+    return 1 if price > 0 and quantity // instrument.scale < QUANTA_MAX // price else 0
+
+
+def worth(instrument: Instrument, price: int, quantity: int) -> int:
+    """What a holding would fetch, in quanta, rounded down."""
+    assert quantity // instrument.scale <= QUANTA_MAX // price, "Checked at the door."
+    return down(quantity, price, instrument.scale)
+
+
+def cost(instrument: Instrument, price: int, quantity: int) -> int:
+    """What a purchase takes, in quanta, rounded up."""
+    assert quantity // instrument.scale <= QUANTA_MAX // price, "Checked at the door."
+    return up(quantity, price, instrument.scale)
+
+
+def bid(instrument: Instrument, price: int) -> int:
+    """Where a seller is met when the mid stands at this price; never below one point."""
+    return max(price - up(price, instrument.half_spread_ppm, PPM), 1)
+
+
+def lots(instrument: Instrument, quantity: int) -> int:
+    """The part of a quantity that can be sold: dust below one lot stays."""
+    return quantity - quantity % instrument.lot

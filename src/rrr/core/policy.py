@@ -1,0 +1,61 @@
+"""A signal becomes a wish: how many grains to hold. Policy only wishes.
+
+A wish is sized so that full conviction moves equity by the volatility aimed for, whatever the
+instrument; where two instruments are nearly one position, `rules` caps the book.
+"""
+
+from .ledger import equity
+from .market import BPS, Candle, Instrument, Source, down, lots, share_ppm, worth
+from .orders import Kind
+from .state import SWING_CANDLES, SWING_ONE, Account, Lane, Law
+
+
+def wish(
+    law: Law, account: Account, lane: Lane, instrument: Instrument, conviction_bps: int
+) -> int:
+    """Grains to hold, in whole lots: long or flat."""
+    held = lots(instrument, lane.quantity)
+    if conviction_bps < law.conviction_min_bps:
+        return 0
+    exposure_bps = conviction_bps * law.volatility_target_ppm // max(lane.volatility_ppm, 1)
+    budget = down(equity(account), min(exposure_bps, law.exposure_max_bps), BPS)
+    target = lots(instrument, down(budget, instrument.scale, lane.mark))
+    change = abs(target - held)
+    if change < down(max(target, held), law.band_bps, BPS):
+        return held
+    if target < held and sellable(lane, instrument, change) == 0:
+        return held
+    return target
+
+
+def sellable(lane: Lane, instrument: Instrument, quantity: int) -> int:
+    """1 if the venue takes a sale of so many grains, 0 if it is too little for its minimums."""
+    if quantity < instrument.lot or quantity < instrument.quantity_min:
+        return 0
+    return 1 if worth(instrument, lane.mark, quantity) >= instrument.notional_min else 0
+
+
+def learn(lane: Lane, candle: Candle) -> Lane:
+    """Learn how much this instrument moves: an exponential mean of absolute returns.
+
+    For normal returns the deviation is √(π/2) = 1.2533 times that mean; outliers disturb it less.
+    """
+    made = 1 if candle.source == Source.SYNTHETIC or candle.source == Source.BUILT else 0
+    if lane.candles == 0:
+        return lane._replace(candles=1, synthetic=made)
+    move = share_ppm(min(abs(candle.close - lane.mark), lane.mark), lane.mark)
+    weight = min(lane.candles, SWING_CANDLES)  # a plain mean until there is enough to forget
+    swing = lane.swing + (move * SWING_ONE - lane.swing) // weight
+    return lane._replace(
+        candles=lane.candles + 1,
+        synthetic=made,
+        swing=swing,
+        volatility_ppm=swing * 12_533 // (10_000 * SWING_ONE),
+    )
+
+
+def crossed(lane: Lane, candle: Candle) -> int:
+    """1 if a watched target was reached by this close, and nothing is being done about it yet."""
+    if lane.target_price == 0 or lane.due != 0 or lane.take.kind != Kind.NONE:
+        return 0
+    return 1 if candle.close >= lane.target_price else 0

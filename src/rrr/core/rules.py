@@ -1,0 +1,177 @@
+"""The first broken rule, in this order, names the refusal.
+
+Rules judge changes that add risk; a reduction only waits while another order of its lane works.
+They also keep what they need to know: the peak, the last 24 hours, the last orders, the cool-downs.
+"""
+
+from enum import IntEnum
+
+from .ledger import equity
+from .market import BPS, PPM, Instrument, cost, down, fits, share_ppm, up
+from .orders import Kind
+from .state import HOURS, RECENT, Account, Halt, Lane, Law
+
+HOUR_MS = 3_600_000
+MINUTE_MS = 60_000
+
+
+class Refusal(IntEnum):
+    """Every reason to say no. The order of members is the order of precedence."""
+
+    NONE = 0
+    PENDING = 1
+    HALTED = 2
+    LOSS_24H = 3
+    SYNTHETIC = 4
+    STALE = 5
+    WARMUP = 6
+    COOLDOWN = 7
+    CAPACITY = 8
+    QUANTITY_MIN = 9
+    NOTIONAL_MIN = 10
+    NOTIONAL_MAX = 11
+    EXPOSURE = 12
+    GROSS = 13
+    BOOK_VOLATILITY = 14
+    CASH = 15
+    ORDER_RATE = 16
+
+
+def refuse(
+    law: Law, account: Account, lane: Lane, instrument: Instrument, change: int, at_ms: int
+) -> int:
+    """Judge a change of what a lane holds, in grains, by so many; a member of `Refusal`."""
+    if lane.take.kind != Kind.NONE or lane.due != 0:
+        return Refusal.PENDING
+    if change < 0:
+        return Refusal.NONE
+    if account.halted != Halt.NONE:
+        return Refusal.HALTED
+    if lost(law, account):
+        return Refusal.LOSS_24H
+    if lane.synthetic and not law.synthetic_may_open:
+        return Refusal.SYNTHETIC
+    if at_ms - lane.marked_at_ms > law.stale_ms:
+        return Refusal.STALE
+    if lane.candles < law.warmup_candles:
+        return Refusal.WARMUP
+    if at_ms < lane.cooldown_until_ms:
+        return Refusal.COOLDOWN
+    limit = collar(law, instrument, lane.mark, 1, 0)
+    if not fits(instrument, limit, lane.quantity + change):
+        return Refusal.CAPACITY
+    if change < instrument.quantity_min:
+        return Refusal.QUANTITY_MIN
+    # A stop must be sellable where it stands, or the position could never be protected.
+    stop = lane.mark - up(lane.mark, law.stop_bps, BPS)
+    if down(change, max(stop, 1), instrument.scale) < instrument.notional_min:
+        return Refusal.NOTIONAL_MIN
+    money = cost(instrument, lane.mark, change)
+    total = equity(account)
+    if money > law.order_notional_max:
+        return Refusal.NOTIONAL_MAX
+    if lane.worth + money > down(total, law.exposure_max_bps, BPS):
+        return Refusal.EXPOSURE
+    if account.worth + account.held + money > down(total, law.gross_max_bps, BPS):
+        return Refusal.GROSS
+    risk = account.risk + up(money, lane.volatility_ppm, PPM)
+    if risk > down(total, law.book_volatility_max_ppm, PPM):
+        return Refusal.BOOK_VOLATILITY
+    if purchase(instrument, limit, change) > account.cash - account.held:
+        return Refusal.CASH
+    # The N-th last order, so that no minute, wherever it starts, ever holds more than N.
+    if at_ms - account.recent[RECENT - law.orders_per_minute_max] < MINUTE_MS:
+        return Refusal.ORDER_RATE
+    return Refusal.NONE
+
+
+def collar(law: Law, instrument: Instrument, price: int, side: int, attempt: int) -> int:
+    """The worst price that a take accepts, on its tick; an exit that failed asks for twice as much.
+
+    A sale never asks below one tick.
+    """
+    width = up(price, min(law.collar_bps << min(attempt, 8), BPS), BPS)
+    worst = price + side * width
+    return max(-side * (-side * worst // instrument.tick) * instrument.tick, instrument.tick)
+
+
+def purchase(instrument: Instrument, price: int, quantity: int) -> int:
+    """The cash that a purchase can take at most: its cost at this price, and the taker's fee."""
+    money = cost(instrument, price, quantity)
+    return money + up(money, max(instrument.fee_taker_ppm, 0), PPM)
+
+
+def lost(law: Law, account: Account) -> int:
+    """1 while equity is too far below the best of the last 24 hours."""
+    best = max(account.hours)
+    return 1 if best - equity(account) > down(best, law.loss_24h_max_bps, BPS) else 0
+
+
+def watch(law: Law, account: Account, at_ms: int) -> Account:
+    """Remember the peak and the hour; halt on a drawdown that the law forbids."""
+    now = equity(account)
+    hour = at_ms // HOUR_MS
+    if hour != account.hour:
+        hours = account.hours
+        for _ in range(min(hour - account.hour, HOURS)):
+            hours = (*hours[1:], now)
+        account = account._replace(hour=hour, hours=hours)
+    peak = max(account.peak, now)
+    fall = peak - now
+    drawdown = share_ppm(fall, peak) if fall > 0 else 0
+    halted = account.halted
+    if halted == Halt.NONE and fall > down(peak, law.drawdown_max_bps, BPS):
+        halted = Halt.DRAWDOWN
+    return account._replace(
+        peak=peak,
+        drawdown_ppm_max=max(account.drawdown_ppm_max, drawdown),
+        halted=int(halted),
+        closes=account.closes + 1,
+    )
+
+
+def flowed(account: Account, amount: int) -> Account:
+    """A deposit is no profit and a withdrawal no drawdown: what is remembered moves with them."""
+    hours = account.hours
+    for _ in range(HOURS):
+        hours = (*hours[1:], max(hours[0] + amount, 0))
+    return account._replace(peak=max(account.peak + amount, 0), hours=hours)
+
+
+def halt(account: Account, reason: int) -> Account:
+    return account._replace(halted=reason)
+
+
+def resume(account: Account) -> Account:
+    """Start measuring anew from here: the old peak and the lost day are history."""
+    now = equity(account)
+    return account._replace(halted=int(Halt.NONE), peak=now, hours=(now,) * HOURS)
+
+
+def approved(account: Account, at_ms: int) -> Account:
+    """Remember an order that adds risk."""
+    return account._replace(recent=(*account.recent[1:], at_ms))
+
+
+def remember(lane: Lane, refusal: int) -> Lane:
+    """Count refusals of one reason in a row; a wish that is granted, or no wish, ends the row."""
+    if refusal == Refusal.NONE:
+        return lane if lane.refused == 0 else lane._replace(refusal=0, refused=0)
+    if refusal == lane.refusal:
+        return lane._replace(refused=lane.refused + 1)
+    return lane._replace(refusal=int(refusal), refused=1)
+
+
+def rest(lane: Lane, until_ms: int) -> Lane:
+    """No entry after a stop before this time."""
+    return lane._replace(cooldown_until_ms=until_ms)
+
+
+def attend(account: Account, lane: Lane) -> Lane:
+    """Note where this lane began and how much of equity it is, for the exposure-matched hold."""
+    if lane.first_mark == 0:
+        lane = lane._replace(first_mark=lane.mark)
+    if lane.worth == 0:
+        return lane
+    share = share_ppm(min(lane.worth, equity(account)), equity(account)) * BPS // PPM
+    return lane._replace(exposure_sum_bps=lane.exposure_sum_bps + share)
