@@ -1,0 +1,5 @@
+"""`python -m rrr` is `rrr`."""
+
+from rrr.cli import run
+
+run()

@@ -1,0 +1,111 @@
+"""A session is the same when it is made again from what came from outside, row for row.
+
+`replayed` feeds a session's journal to a fresh core, in every stretch that this version of the core
+wrote, and compares each report, decision and daily digest; then the ledger against the state.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from rrr.database import balance, sessions
+from rrr.database.journal import Head, Row, verified
+from rrr.database.sessions import PRINCIPAL, Session
+from rrr.trading.engine import paper
+from rrr.trading.engine.engine import until, world_of
+from rrr.trading.engine.fold import Difference, Fold
+from rrr.trading.engine.paper import NO_WORLD
+
+
+class Stretch(NamedTuple):
+    """Rows that one version of the core wrote, without interruption."""
+
+    core_hash: str
+    first: int
+    last: int
+
+
+class Verdict(NamedTuple):
+    identical: bool
+    rows: int  # compared
+    left_out: tuple[Stretch, ...]  # rows that another version of the core wrote
+    difference: Difference | None
+    faults: tuple[str, ...]  # of the books
+    state_hash: str
+
+
+def replayed(connection: sqlite3.Connection, session: Session, core_hash: str) -> Verdict:
+    """Make a session's rows anew. Raise JournalBroken where its chain does not hold."""
+    book = (session.id, PRINCIPAL)
+    saved = {s.head.number: s for s in sessions.snapshots(connection, *book)}
+    left_out: list[Stretch] = []
+    fold = Fold(paper.advance, NO_WORLD, sessions.head_of(session))
+    for stretch in stretches(connection, session.id):
+        page = until(sessions.journal(connection, *book, stretch.first - 1), stretch.last)
+        if stretch.core_hash != core_hash:
+            left_out.append(stretch)
+            fold.head = walked(fold.head, page)
+            continue
+        if stretch.first > 1 and left_out and left_out[-1].last == stretch.first - 1:
+            fold.world = world_of(saved[stretch.first - 1])
+        fold.walk(page)
+        if fold.difference is not None:
+            break
+    faults = () if fold.difference else tuple(balance.faults(connection, *book, fold.world.state))
+    same = fold.difference is None and not faults
+    return Verdict(same, fold.rows, tuple(left_out), fold.difference, faults, fold.state_hash)
+
+
+def stretches(connection: sqlite3.Connection, session: int) -> Iterator[Stretch]:
+    """The session's rows by the version of the core that wrote them, in order."""
+    runs = connection.execute(
+        "SELECT r.core_hash, min(j.number), max(j.number) FROM journal j"
+        " JOIN runs r ON r.id = j.run WHERE j.session = ? AND j.book = ?"
+        " GROUP BY j.run ORDER BY 2",
+        (session, PRINCIPAL),
+    )
+    for core_hash, group in groupby(runs, key=lambda row: str(row[0])):
+        found = list(group)
+        yield Stretch(core_hash, found[0][1], found[-1][2])
+
+
+def walked(head: Head, rows: Iterator[Row]) -> Head:
+    """The head after these rows; only their chain is looked at."""
+    for after, _ in verified(head, rows):
+        head = after
+    return head
+
+
+def in_words(verdict: Verdict) -> str:
+    """What a person reads."""
+    lines = []
+    for stretch in verdict.left_out:
+        lines.append(
+            f"rows {stretch.first:,} to {stretch.last:,} need core {stretch.core_hash[:12]}:"
+            " they were only checked for tampering"
+        )
+    if verdict.difference is not None:
+        number, kind, fields = verdict.difference
+        lines.append(f"DIFFERENT at row {number:,} ({kind}):")
+        for name, (recorded, made) in fields.items():
+            lines.append(f"  {name}: recorded {recorded}, made now {made}")
+    elif verdict.faults:
+        lines.append("The rows are identical, but the books do not balance:")
+        lines += [f"  {fault}" for fault in verdict.faults]
+    else:
+        lines.append(f"identical: {verdict.rows:,} rows, state hash {verdict.state_hash}")
+    return "\n".join(lines)
+
+
+def as_json(session: Session, verdict: Verdict) -> dict[str, Any]:
+    difference = verdict.difference
+    return {
+        "session": session.name,
+        "identical": verdict.identical,
+        "rows": verdict.rows,
+        "first_difference": difference and difference._asdict(),
+        "left_out": [stretch._asdict() for stretch in verdict.left_out],
+        "faults": list(verdict.faults),
+        "state_hash": verdict.state_hash,
+    }

@@ -1,0 +1,217 @@
+"""Points, grains and rules of an instrument are known before its first candle.
+
+A file of rules gives ticks, lots and minimums as decimal text; what it does not know is inferred
+from the decimals that the candles use. Points leave two decimals below the tick, and grains are as
+fine as 64 bits allow (SPIKE, section 2): every later product of price and quantity fits.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rrr.core.errors import DataError
+from rrr.data_pipeline.instrument_rules import Known, Rules, load, places
+from rrr.data_pipeline.recorded import Recorded, utc
+from rrr.data_pipeline.recorded_files import symbol_parts
+from rrr.data_pipeline.recorded_rows import PRICES, Floats, Integers, first
+
+__all__ = [
+    "Known",
+    "Rules",
+    "Spec",
+    "Whole",
+    "decimal_text",
+    "infer",
+    "load",
+    "spec_for",
+    "symbol_parts",
+    "whole",
+]
+
+ANY_VENUE = "any"
+_QUANTA = 8  # decimals of money
+_NOTIONAL_MAX = 1 << 56  # quanta: what one order, or one balance, may come to
+_INTEGER_END = 1 << 63
+_PRICE_HEADROOM = 1000
+_SPARE_DECIMALS = 2  # below the tick: venues refine their ticks, points never change
+_DECIMALS_MAX = 12
+_LOT_DECIMALS_MAX = 8  # when inferred: finer ones are the noise of added floats
+_NOISE = 4 * float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    venue: str
+    symbol: str
+    base: str
+    quote: str
+    points: int
+    grains: int
+    tick: int
+    lot: int
+    quantity_min: int
+    notional_min: int
+    inferred: bool
+
+    @property
+    def scale(self) -> int:
+        """Products of one point and one grain in one quantum."""
+        scale: int = 10 ** (self.points + self.grains - _QUANTA)
+        return scale
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Whole:
+    spec: Spec
+    opened_at_ms: Integers
+    open: Integers
+    high: Integers
+    low: Integers
+    close: Integers
+    volume: Integers
+
+
+def spec_for(recorded: Recorded, known: Known) -> Spec:
+    """The venue's own rules, or those of any venue, or what the candles suggest."""
+    found = recorded.found
+    for venue in (found.venue, ANY_VENUE):
+        rules = known.get((venue, found.symbol))
+        if rules is not None:
+            return _spec(recorded, rules, inferred=False)
+    return infer(recorded)
+
+
+def infer(recorded: Recorded) -> Spec:
+    tick = max(_decimals(getattr(recorded, name)) for name in PRICES)
+    lot = min(_decimals(recorded.volume), _LOT_DECIMALS_MAX)
+    step = Decimal(1).scaleb(-lot)
+    return _spec(recorded, Rules(Decimal(1).scaleb(-tick), step, step, Decimal(0)), inferred=True)
+
+
+def whole(recorded: Recorded, spec: Spec) -> Whole:
+    """Exactly the decimals that the floats stand for; volumes are cut to whole grains."""
+    prices = {name: _points(recorded, spec, name) for name in PRICES}
+    return Whole(spec, recorded.opened_at_ms, **prices, volume=_grains(recorded, spec))
+
+
+def decimal_text(amount: int, decimals: int) -> str:
+    """
+    >>> decimal_text(4228358, 2), decimal_text(-5, 2), decimal_text(7, 0)
+    ('42283.58', '-0.05', '7')
+    """
+    sign, digits = "-" if amount < 0 else "", str(abs(amount)).zfill(decimals + 1)
+    cut = len(digits) - decimals
+    return f"{sign}{digits[:cut]}.{digits[cut:]}" if decimals else sign + digits
+
+
+def _spec(recorded: Recorded, rules: Rules, inferred: bool) -> Spec:
+    found = recorded.found
+    points, grains = _scales(recorded, rules, inferred)
+    base, quote = symbol_parts(found.symbol)
+    lot = rules.lot.scaleb(grains)
+    return Spec(
+        venue=found.venue,
+        symbol=found.symbol,
+        base=base,
+        quote=quote,
+        points=points,
+        grains=grains,
+        tick=int(rules.tick.scaleb(points)),
+        lot=max(int(lot), 1),
+        quantity_min=max(int(rules.quantity_min.scaleb(grains)), 1),
+        notional_min=int(rules.notional_min.scaleb(_QUANTA)),
+        inferred=inferred,
+    )
+
+
+def _scales(recorded: Recorded, rules: Rules, inferred: bool) -> tuple[int, int]:
+    """The finest grains that pass the door, roomy if possible; an inferred lot may be coarsened."""
+    points = places(rules.tick) + _SPARE_DECIMALS
+    needed = max(places(rules.lot), places(rules.quantity_min))
+    finest = max(8, needed)
+    coarsest = max(0 if inferred else needed, _QUANTA - points)
+    for fall, grains in product((100, 1), range(finest, coarsest - 1, -1)):
+        if _fits(recorded, points, grains, fall):
+            return points, grains
+    raise DataError(
+        f"{recorded.found.path}: {recorded.found.symbol} with a tick of {rules.tick} and a lot of "
+        f"{rules.lot} does not fit into 64 bits at a price of {recorded.high.max():.15g}.",
+        "Round its prices to the tick, or give it a coarser lot in config/instruments.toml.",
+    )
+
+
+def _fits(recorded: Recorded, points: int, grains: int, fall: int) -> bool:
+    """No price, quantity or volume leaves 64 bits, though prices rise a thousandfold or fall."""
+    scale = 10 ** (points + grains - _QUANTA)
+    highest = int(float(recorded.high.max()) * 10**points) + 1
+    lowest = max(int(float(recorded.low.min()) * 10**points) // fall, 1)
+    volume = int(float(recorded.volume.max()) * 10**grains) + 1
+    return (
+        highest * scale * _PRICE_HEADROOM < _INTEGER_END
+        and (_NOTIONAL_MAX // lowest + 1) * scale < _INTEGER_END
+        and volume < _INTEGER_END
+    )
+
+
+def _points(recorded: Recorded, spec: Spec, name: str) -> Integers:
+    price: Floats = getattr(recorded, name)
+    limit = _INTEGER_END // (spec.scale * _PRICE_HEADROOM)
+    index = first(price * 10.0**spec.points >= limit)
+    if index is not None:
+        raise _beyond(recorded, index, f"{name} {price[index]:.15g} does not fit into 64 bits")
+    index = first(_unlike(price, spec.points))
+    if index is not None:
+        raise _beyond(
+            recorded,
+            index,
+            f"{name} {float(price[index])!r} has more decimals than its points, {spec.points}",
+        )
+    return _scaled(price, spec.points)
+
+
+def _grains(recorded: Recorded, spec: Spec) -> Integers:
+    volume = recorded.volume
+    index = first(volume * 10.0**spec.grains >= _INTEGER_END)
+    if index is not None:
+        raise _beyond(recorded, index, f"volume {volume[index]:.15g} does not fit into 64 bits")
+    return _scaled(volume, spec.grains)
+
+
+def _scaled(values: Floats, decimals: int) -> Integers:
+    """Whole steps; only the decimals in use pass through floats, the zeros behind them do not."""
+    used = min(_decimals(values), decimals)
+    steps = values * 10.0**used
+    whole_steps = np.where(_unlike(values, used), np.floor(steps), np.rint(steps))
+    return whole_steps.astype(np.int64) * np.int64(10 ** (decimals - used))
+
+
+def _beyond(recorded: Recorded, index: int, what: str) -> DataError:
+    found, stamp = recorded.found, utc(int(recorded.opened_at_ms[index]))
+    return DataError(
+        f"{found.path}, {found.symbol}, the candle of {stamp}: {what}.",
+        f'Correct the candle, or the rules of [{found.venue}."{found.symbol}"] in '
+        "config/instruments.toml.",
+    )
+
+
+def _decimals(values: Floats) -> int:
+    """
+    >>> _decimals(np.array([1.5, 42283.58, 0.1 + 0.2]))
+    2
+    """
+    left = values
+    for decimals in range(_DECIMALS_MAX):
+        left = left[_unlike(left, decimals)]
+        if not len(left):
+            return decimals
+    return _DECIMALS_MAX
+
+
+def _unlike(values: Floats, decimals: int) -> NDArray[np.bool_]:
+    """Which floats are not, within their noise, decimals of so many places."""
+    scaled = values * 10.0**decimals
+    unlike: NDArray[np.bool_] = np.abs(scaled - np.rint(scaled)) > scaled * _NOISE
+    return unlike

@@ -1,0 +1,180 @@
+"""Every cell of a CSV is the number it says, or its line and column are named.
+
+Understood and noted: gzip, UTF-16 with its mark, CRLF, a banner above the header, other names of
+columns, stamps in seconds to nanoseconds, ISO dates (UTC unless they say otherwise). The file is
+taken in chunks: half a million lines never stand in memory as Python strings.
+"""
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from rrr.core.errors import DataError
+from rrr.data_pipeline.recorded_rows import (
+    PRICES,
+    VALUES,
+    Floats,
+    Integers,
+    Rows,
+    columns,
+    milliseconds,
+    refusal,
+)
+
+_HEADER_WITHIN = 5  # lines: banners are short
+_CHUNK = 1_024  # rows: small enough to stay in the processor's cache
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_STAMP_END = 1 << 63
+
+T = TypeVar("T")
+
+
+def read_csv(path: Path, content: bytes, symbol: str) -> Rows:
+    try:
+        return _read(path, content, symbol)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{path} is no whole gzip file: {error}.", "Download it again.") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is no text: {error}.", "Save it as UTF-8 CSV.") from error
+
+
+def _read(path: Path, content: bytes, symbol: str) -> Rows:
+    text, notes = _text(content)
+    header, skipped, separator = _header(path, text, notes)
+    picked, chosen = columns(path, header, symbol)
+    indices = {key: header.index(name) for key, name in picked.items()}
+    time_index = indices["time"]
+
+    places: list[int] = []
+    stamps: list[Integers] = []
+    values: dict[str, list[Floats]] = {key: [] for key in VALUES}
+    parse: Callable[[str], int] | None = None
+    for lines, rows in _chunks(path, text, separator, skipped, len(header)):
+        by_column = list(zip(*rows, strict=True))
+        cells = by_column[time_index]
+        if parse is None:
+            parse = _number_stamp if _parses(cells[0], float) else _date_stamp
+        stamps.append(np.array(_parsed(path, lines, picked["time"], cells, parse), np.int64))
+        for key, held in values.items():
+            cells = by_column[indices[key]]
+            held.append(np.array(_parsed(path, lines, picked[key], cells, float), np.float64))
+        places.extend(lines)
+    if parse is None:
+        raise DataError(f"{path} holds no candle, only a header.", "Download it again.")
+
+    numbers, stamped = np.array(places), np.concatenate(stamps)
+    if parse is _number_stamp:
+        stamped, unit = milliseconds(path, "line", numbers, stamped)
+        notes += [f"time in {unit}"] if unit != "milliseconds" else []
+    else:
+        notes.append("dates are taken as UTC")
+    floats = {key: np.concatenate(held) for key, held in values.items()}
+    return Rows(path, "line", numbers, stamped, floats, (*notes, *chosen))
+
+
+def _text(content: bytes) -> tuple[io.TextIOWrapper, list[str]]:
+    packed = content[:2] == b"\x1f\x8b"
+    stream = gzip.GzipFile(fileobj=io.BytesIO(content)) if packed else io.BytesIO(content)
+    mark = stream.read(2)
+    stream.seek(0)
+    wide = mark in (b"\xff\xfe", b"\xfe\xff")
+    text = io.TextIOWrapper(stream, encoding="utf-16" if wide else "utf-8-sig", newline="")
+    return text, ["text in UTF-16"] if wide else []
+
+
+def _header(path: Path, text: io.TextIOWrapper, notes: list[str]) -> tuple[list[str], int, str]:
+    """The names of the columns, on which line they stand, and what separates them."""
+    above: list[str] = []
+    for line in islice(iter(text.readline, ""), _HEADER_WITHIN):
+        separator = max(",;\t", key=line.count)
+        names = [name.strip() for name in next(csv.reader([line], delimiter=separator), [])]
+        if set(PRICES) <= {name.lower() for name in names}:
+            if line.endswith("\r\n"):
+                notes.append("lines end with CRLF")
+            if above:
+                notes.append(f"skipped above the header: {'; '.join(above)}")
+            return names, len(above) + 1, separator
+        above.append(line.strip())
+    if not above:
+        raise DataError(f"{path} is empty.", "Download it again.")
+    raise DataError(
+        f"{path} has no header with open, high, low and close; line 1 reads {above[0][:80]!r}.",
+        "Name the columns in the first line: ts,open,high,low,close,volume.",
+    )
+
+
+def _chunks(
+    path: Path, text: io.TextIOWrapper, separator: str, skipped: int, width: int
+) -> Iterator[tuple[list[int], list[list[str]]]]:
+    """Rows with the numbers of their lines; blank lines say nothing and are passed over."""
+    reader = csv.reader(text, delimiter=separator, strict=True)
+    lines: list[int] = []
+    rows: list[list[str]] = []
+    try:
+        for row in reader:
+            if not row:
+                continue
+            if len(row) != width:
+                raise refusal(
+                    path,
+                    f"line {skipped + reader.line_num}",
+                    f"it has {len(row)} cells, the header names {width}",
+                )
+            lines.append(skipped + reader.line_num)
+            rows.append(row)
+            if len(rows) == _CHUNK:
+                yield lines, rows
+                lines, rows = [], []
+    except csv.Error as error:
+        raise refusal(path, f"line {skipped + reader.line_num}", str(error)) from error
+    if rows:
+        yield lines, rows
+
+
+def _parsed(
+    path: Path,
+    lines: Sequence[int],
+    name: str,
+    cells: Sequence[str],
+    parse: Callable[[str], T],
+) -> list[T]:
+    if "_" not in "".join(cells):  # Python reads 1_000 as a number, no exchange writes one so
+        with suppress(ValueError):
+            return [parse(cell) for cell in cells]
+    for line, cell in zip(lines, cells, strict=True):
+        if not _parses(cell, parse):
+            noun = "number" if parse is float else "time"
+            raise refusal(path, f"line {line}, column {name!r}", f"{cell!r} is no {noun}")
+    raise AssertionError("What fails together fails alone.")
+
+
+def _parses(cell: str, parse: Callable[[str], object]) -> bool:
+    try:
+        parse(cell)
+    except ValueError:
+        return False
+    return "_" not in cell
+
+
+def _number_stamp(cell: str) -> int:
+    stamp = int(cell) if cell.isdecimal() else float(cell)
+    if not (-_STAMP_END < stamp < _STAMP_END and stamp == int(stamp)):
+        raise ValueError(cell)
+    return int(stamp)
+
+
+def _date_stamp(cell: str) -> int:
+    moment = datetime.fromisoformat(cell.strip())
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - _EPOCH) // _MILLISECOND

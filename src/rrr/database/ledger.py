@@ -1,0 +1,182 @@
+"""The tables that people ask say what the journal says, in the same transaction.
+
+Orders, fills, transfers, equity, refusals, halts and positions: projections, never a second truth.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+from rrr.core import ledger
+from rrr.core.events import Close, Decision, Event, Flow, Halted, Refused
+from rrr.core.ledger import Place
+from rrr.core.market import Instrument
+from rrr.core.orders import Cause, Kind, Order, Report, Stage, Status
+from rrr.core.rules import Refusal
+from rrr.core.state import Halt, Lane, State
+from rrr.database.journal import Row, is_row
+
+JOURNAL = "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+ORDER = "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 'sending')"
+STAGE = """UPDATE orders SET stage = ?, filled = filled + ?
+    WHERE session = ? AND book = ? AND sequence = ?"""
+FILL = "INSERT INTO fills VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+TRANSFER = "INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+EQUITY = "INSERT INTO equity VALUES (?, ?, ?, ?, ?, ?, ?)"
+REFUSAL = """INSERT INTO refusals VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET last_at_ms = excluded.last_at_ms, times = excluded.times"""
+HALT = "INSERT INTO halts VALUES (?, ?, ?, ?, ?, ?)"
+POSITION = "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+LAST_REFUSAL = """SELECT number, first_at_ms FROM refusals
+    WHERE session = ? AND book = ? AND instrument = ? ORDER BY number DESC LIMIT 1"""
+
+STAGES = {
+    Status.ACCEPTED: Stage.WORKING.name.lower(),
+    Status.FILLED: Stage.FILLED.name.lower(),
+    Status.CANCELLED: Stage.CANCELLED.name.lower(),
+    Status.REJECTED: Stage.REJECTED.name.lower(),
+}
+
+
+class Scribe:
+    """Collects what one batch says, and writes it down in one transaction."""
+
+    def __init__(self, session: int, book: int, state: State) -> None:
+        self.key = (session, book)
+        self.state = state
+        self.paid = [lane.paid for lane in state.lanes]
+        self.quantity = [lane.quantity for lane in state.lanes]
+        self.refusing: dict[int, tuple[int, int]] = {}  # instrument: number, first time
+        self._clear()
+
+    def _clear(self) -> None:
+        self.journal: list[tuple[Any, ...]] = []
+        self.orders: list[tuple[Any, ...]] = []
+        self.stages: list[tuple[Any, ...]] = []
+        self.fills: list[tuple[Any, ...]] = []
+        self.transfers: list[tuple[Any, ...]] = []
+        self.equity: list[tuple[Any, ...]] = []
+        self.halts: list[tuple[Any, ...]] = []
+        self.refusals: dict[tuple[int, int], tuple[Any, ...]] = {}
+
+    def rows(self, rows: Iterable[Row]) -> None:
+        """Rows of the journal that no table repeats."""
+        self.journal.extend((*self.key, *row) for row in rows)
+
+    def take(self, record: Iterable[Event | Decision], rows: list[Row], after: State) -> None:
+        """What one event from outside caused, its rows, and the state that it left."""
+        self.rows(rows)
+        self.state = after
+        numbered = iter(rows)
+        for item in record:
+            row = next(numbered) if is_row(item) else None
+            match item:
+                case Close():
+                    account = after.account
+                    self.equity.append(
+                        (*self.key, item.at_ms)
+                        + (account.cash, account.worth, account.invested, account.peak)
+                    )
+                case Order():
+                    assert row is not None
+                    self._order(item, row)
+                case Report():
+                    assert row is not None
+                    self._report(item, row.number, after.instruments[item.instrument])
+                case Refused():
+                    self._refused(item, row)
+                case Halted():
+                    assert row is not None
+                    reason = Halt(item.halt).name.lower() if item.halt else "resumed"
+                    self.halts.append((*self.key, row.number, item.at_ms, reason, rows[0].note))
+                case Flow():
+                    assert row is not None
+                    moved = (Place.FLOWS, Place.CASH, ledger.QUOTE, item.amount)
+                    self.transfers.append((*self.key, row.number, 0, *map(int, moved)))
+                case _:
+                    pass
+
+    def _order(self, order: Order, row: Row) -> None:
+        kind, cause = Kind(order.kind).name.lower(), Cause(order.cause).name.lower()
+        self.orders.append(
+            (*self.key, order.sequence, row.number, row.at_ms, order.instrument, kind, order.side)
+            + (order.quantity, order.price, cause, order.attempt)
+        )
+
+    def _report(self, report: Report, number: int, instrument: Instrument) -> None:
+        self.stages.append(
+            (STAGES[Status(report.status)], report.quantity, *self.key, report.sequence)
+        )
+        if report.status != Status.FILLED:
+            return
+        self.fills.append(
+            (*self.key, number, report.sequence, report.at_ms, report.instrument, report.side)
+            + (report.quantity, report.price, report.notional, report.fee, report.fee_grains)
+            + (self._profit(report, instrument),)
+        )
+        for part, transfer in enumerate(ledger.transfers(report)):
+            self.transfers.append((*self.key, number, part, *map(int, transfer)))
+
+    def _profit(self, report: Report, instrument: Instrument) -> int | None:
+        """The P&L of the round trip that this fill ends, if it ends one."""
+        i = report.instrument
+        while len(self.paid) <= i:
+            self.paid.append(0)
+            self.quantity.append(0)
+        self.paid[i] += report.side * report.notional + report.fee
+        self.quantity[i] += report.side * report.quantity - report.fee_grains
+        if self.quantity[i] >= instrument.lot:
+            return None
+        profit, self.paid[i] = -self.paid[i], 0
+        return profit
+
+    def _refused(self, item: Refused, row: Row | None) -> None:
+        i = item.instrument
+        if row is not None:
+            self.refusing[i] = (row.number, item.at_ms)
+        number, first_at_ms = self.refusing.get(i, (0, 0))
+        reason = Refusal(item.refusal).name.lower()
+        self.refusals[i, number] = (
+            *self.key,
+            number,
+            i,
+            reason,
+            first_at_ms,
+            item.at_ms,
+            item.times,
+        )
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Write all that was collected; the caller commits."""
+        connection.executemany(JOURNAL, self.journal)
+        connection.executemany(ORDER, self.orders)
+        connection.executemany(STAGE, self.stages)
+        connection.executemany(FILL, self.fills)
+        connection.executemany(TRANSFER, self.transfers)
+        connection.executemany(EQUITY, self.equity)
+        connection.executemany(HALT, self.halts)
+        connection.executemany(REFUSAL, self.refusals.values())
+        connection.executemany(
+            POSITION,
+            [(*self.key, i, *position(lane)) for i, lane in enumerate(self.state.lanes)],
+        )
+        self._clear()
+
+    def recall(self, connection: sqlite3.Connection) -> None:
+        """After a restart: which refusal is being counted for each instrument."""
+        for i in range(len(self.state.lanes)):
+            found = connection.execute(LAST_REFUSAL, (*self.key, i)).fetchone()
+            if found is not None:
+                self.refusing[i] = found
+
+
+def position(lane: Lane) -> tuple[int, ...]:
+    return (
+        lane.marked_at_ms,
+        lane.quantity,
+        lane.paid,
+        lane.mark,
+        lane.worth,
+        lane.stop_price,
+        lane.target_price,
+    )

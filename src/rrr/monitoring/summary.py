@@ -1,0 +1,121 @@
+"""What a session came to, beside what holding as much of the same would have.
+
+The exposure-matched hold buys, at the first close, the share of capital that the session held on
+average, and keeps it, without costs: Σ mean exposure × (last mark ÷ first mark − 1). Skill is the
+difference; the rest is beta.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from rrr.core.ledger import QUOTE, Place, equity
+from rrr.core.market import BPS
+from rrr.core.state import State
+from rrr.database import balance
+from rrr.database.sessions import PRINCIPAL, Session, Unit
+
+COUNTS = "SELECT count(*) FROM {} WHERE session = ? AND book = ?"
+TRIPS = """SELECT count(*), sum(profit > 0) FROM fills
+    WHERE session = ? AND book = ? AND profit IS NOT NULL"""
+REFUSALS = """SELECT reason, sum(times) FROM refusals
+    WHERE session = ? AND book = ? GROUP BY reason ORDER BY 2 DESC"""
+KINDS = """SELECT count(*) FROM journal WHERE session = ? AND book = ? AND kind IN (12, 14)"""
+FEES = """SELECT sum(amount) FROM transfers
+    WHERE session = ? AND book = ? AND target = ? AND currency = ?"""
+BASE_FEES = "SELECT instrument, sum(fee_grains * price) FROM fills WHERE session = ? AND book = ?"
+QUANTA = 10**8
+
+
+def summary(
+    connection: sqlite3.Connection,
+    session: Session,
+    state: State,
+    units: Sequence[Unit],
+    state_hash: str,
+) -> dict[str, Any]:
+    """Money in the quote currency, ratios between 0 and 1."""
+    key = (session.id, PRINCIPAL)
+    account = state.account
+
+    def number(sql: str, *more: int) -> int:
+        return int(connection.execute(sql, (*key, *more)).fetchone()[0] or 0)
+
+    refusals = dict(connection.execute(REFUSALS, key).fetchall())
+    orders, fills = number(COUNTS.format("orders")), number(COUNTS.format("fills"))
+    trips, won = connection.execute(TRIPS, key).fetchone()
+    now, pnl = equity(account), equity(account) - account.invested
+    matched, pnl_ratio = matched_hold(state), pnl / account.invested
+    faults = balance.faults(connection, *key, state)
+    return {
+        "session": session.name,
+        "mode": session.mode,
+        "market": session.market,
+        "signals": session.signals,
+        "instruments": [f"{unit.venue}:{unit.symbol}" for unit in units],
+        "candles": sum(lane.candles for lane in state.lanes),
+        "closes": account.closes,
+        "decisions": orders + number(KINDS) + sum(refusals.values()),
+        "orders": orders,
+        "fills": fills,
+        "round_trips": trips,
+        "round_trips_won": won or 0,
+        "refusals": refusals,
+        "fees": (number(FEES, Place.FEES, QUOTE) + base_fees(connection, key, state)) / QUANTA,
+        "capital": account.invested / QUANTA,
+        "pnl": pnl / QUANTA,
+        "pnl_ratio": round(pnl_ratio, 8),
+        "matched_hold_ratio": round(matched, 8),
+        "difference_ratio": round(pnl_ratio - matched, 8),
+        "equity": now / QUANTA,
+        "drawdown_ratio_max": account.drawdown_ppm_max / 1_000_000,
+        "halted": bool(account.halted),
+        "books_balanced": not faults,
+        "faults": faults,
+        "state_hash": state_hash,
+    }
+
+
+def base_fees(connection: sqlite3.Connection, key: tuple[int, int], state: State) -> int:
+    """Fees that were taken in coins, valued at the price of their fills, in quanta."""
+    rows = connection.execute(f"{BASE_FEES} AND fee_grains > 0 GROUP BY instrument", key)
+    return sum(worth // state.instruments[i].scale for i, worth in rows)
+
+
+def matched_hold(state: State) -> float:
+    """The return of holding each instrument at the mean exposure that the session had."""
+    closes = max(state.account.closes, 1)
+    return sum(
+        lane.exposure_sum_bps / closes / BPS * (lane.mark / lane.first_mark - 1)
+        for lane in state.lanes
+        if lane.first_mark
+    )
+
+
+def told(told: dict[str, Any], quote: str, outcome: str) -> str:
+    """The closing words, for a terminal."""
+    refusals = ", ".join(f"{name} {times:,}" for name, times in told["refusals"].items()) or "none"
+    balanced = "every currency sums to zero, ledger and state agree"
+    if not told["books_balanced"]:
+        balanced = "NO: " + "; ".join(told["faults"])
+    trips = told["round_trips"]
+    rows = [
+        ("session", f"{told['session']} {outcome} · {told['mode']} · {told['market']}"),
+        ("instruments", ", ".join(told["instruments"])),
+        ("signals", told["signals"]),
+        ("candles", f"{told['candles']:,} in {told['closes']:,} closing times"),
+        ("decisions", f"{told['decisions']:,}, of these {told['orders']:,} orders"),
+        ("fills", f"{told['fills']:,} · {trips:,} round trips, {told['round_trips_won']:,} won"),
+        ("refusals", refusals),
+        ("fees", f"{told['fees']:,.2f} {quote}"),
+        ("P&L", f"{told['pnl']:+,.2f} {quote} ({told['pnl_ratio']:+.2%})"),
+        ("matched hold", f"{told['matched_hold_ratio']:+.2%}, the same exposure without skill"),
+        ("difference", f"{told['difference_ratio']:+.2%}"),
+        ("equity", f"{told['equity']:,.2f} {quote} from {told['capital']:,.2f}"),
+        ("drawdown", f"{told['drawdown_ratio_max']:.2%} at most"),
+        ("books", balanced),
+        ("state hash", told["state_hash"]),
+    ]
+    if told["halted"]:
+        rows.insert(-2, ("halted", "no new risk until `rrr resume`"))
+    return "\n".join(f"  {name:<13} {value}" for name, value in rows)

@@ -1,0 +1,77 @@
+"""Settings that a person writes become the whole numbers that the core obeys."""
+
+from math import isqrt
+from typing import Protocol
+
+from rrr.config import Settings
+from rrr.core.market import Instrument
+from rrr.core.state import Law
+
+QUANTA: int = 10**8  # of one unit of the quote
+YEAR_MS = 31_557_600_000  # 365.25 days
+MINUTE_MS = 60_000
+
+
+class Rules(Protocol):
+    """What the venue says of an instrument, in points, grains and quanta."""
+
+    @property
+    def scale(self) -> int: ...
+    @property
+    def tick(self) -> int: ...
+    @property
+    def lot(self) -> int: ...
+    @property
+    def quantity_min(self) -> int: ...
+    @property
+    def notional_min(self) -> int: ...
+
+
+def law_of(settings: Settings, timeframe_ms: int) -> Law:
+    policy, risk = settings.policy, settings.risk
+    return Law(
+        conviction_min_bps=policy.conviction_min_bps,
+        volatility_target_ppm=of_one_candle(policy.volatility_target_bps, timeframe_ms),
+        band_bps=policy.band_bps,
+        warmup_candles=policy.warmup_candles,
+        collar_bps=policy.collar_bps,
+        stop_bps=policy.stop_bps,
+        target_bps=policy.target_bps,
+        exposure_max_bps=risk.exposure_max_bps,
+        gross_max_bps=risk.gross_max_bps,
+        book_volatility_max_ppm=of_one_candle(risk.book_volatility_max_bps, timeframe_ms),
+        orders_per_minute_max=risk.orders_per_minute_max,
+        order_notional_max=int(risk.order_notional_max * QUANTA),
+        loss_24h_max_bps=risk.loss_24h_max_bps,
+        drawdown_max_bps=risk.drawdown_max_bps,
+        cooldown_ms=risk.cooldown_minutes * MINUTE_MS,
+        stale_ms=risk.stale_candles * timeframe_ms,
+        synthetic_may_open=int(risk.synthetic_may_open),
+    )
+
+
+def of_one_candle(yearly_bps: int, timeframe_ms: int) -> int:
+    """A yearly volatility as that of one candle, in ppm: it grows with the root of time.
+
+    >>> of_one_candle(10_000, 3_600_000)
+    10680
+    """
+    return isqrt((yearly_bps * 100) ** 2 * timeframe_ms // YEAR_MS)
+
+
+def instrument_of(settings: Settings, number: int, version: int, rules: Rules) -> Instrument:
+    costs = settings.costs
+    return Instrument(
+        id=number,
+        version=version,
+        scale=rules.scale,
+        tick=rules.tick,
+        lot=rules.lot,
+        quantity_min=rules.quantity_min,
+        notional_min=rules.notional_min,
+        fee_maker_ppm=costs.maker_fee_ppm,
+        fee_taker_ppm=costs.taker_fee_ppm,
+        half_spread_ppm=costs.half_spread_ppm,
+        slippage_ppm=costs.slippage_ppm,
+        fee_in_base=int(costs.fee_in_base),
+    )

@@ -1,0 +1,97 @@
+"""Policy only wishes: whole lots, long or flat, sized by how much the instrument moves."""
+
+import pytest
+
+from rrr.core import policy
+from rrr.core.market import BPS, PPM, Source, cost, down
+from rrr.core.orders import Kind
+from rrr.core.state import SWING_ONE, Account, Lane, Law
+from tests.builders import BTC, CAPITAL, LAW, PRICE, RICH, candle, instrument, lane, law, order
+
+CALM = lane(volatility_ppm=10_000)
+COIN = 10**8
+
+
+def wish(conviction_bps: int, under: Law = LAW, mine: Account = RICH, here: Lane = CALM) -> int:
+    return policy.wish(under, mine, here, BTC, conviction_bps)
+
+
+def test_full_conviction_moves_equity_by_the_volatility_aimed_for() -> None:
+    aimed = law(volatility_target_ppm=1_000, exposure_max_bps=BPS)
+    moved = down(cost(BTC, PRICE, wish(10_000, aimed)), CALM.volatility_ppm, PPM)
+    assert moved == pytest.approx(CAPITAL * 1_000 // PPM, rel=1e-3)
+
+
+def test_twice_the_volatility_is_half_the_wish() -> None:
+    aimed = law(volatility_target_ppm=1_000)
+    wild = CALM._replace(volatility_ppm=20_000)
+    assert abs(wish(10_000, aimed) - 2 * wish(10_000, aimed, here=wild)) <= 2 * BTC.lot
+
+
+def test_a_wish_stops_at_the_exposure_cap_however_calm_the_market() -> None:
+    still = CALM._replace(volatility_ppm=0)
+    assert cost(BTC, PRICE, wish(10_000, here=still)) <= CAPITAL * 4_000 // BPS
+
+
+def test_a_wish_is_in_whole_lots() -> None:
+    for conviction in range(1, 10_000, 997):
+        assert wish(conviction) % BTC.lot == 0
+
+
+@pytest.mark.parametrize("conviction", [-10_000, -1, 0, 299])
+def test_too_little_conviction_or_the_wrong_direction_wishes_to_be_flat(conviction: int) -> None:
+    assert wish(conviction, law(conviction_min_bps=300)) == 0
+
+
+def test_inside_its_band_a_change_is_no_wish() -> None:
+    wanted = wish(10_000)
+    near = CALM._replace(quantity=wanted * 95 // 100 // BTC.lot * BTC.lot)
+    assert wish(10_000, law(band_bps=1_000), here=near) == near.quantity
+    assert wish(10_000, law(band_bps=100), here=near) == wanted
+
+
+def test_nothing_is_reduced_by_less_than_a_venue_takes() -> None:
+    wanted = wish(10_000)
+    above = CALM._replace(quantity=wanted + 2 * BTC.lot)
+    assert wish(10_000, here=above) == above.quantity
+
+
+def test_what_a_venue_takes_is_at_least_a_lot_and_its_minimums() -> None:
+    assert policy.sellable(CALM, BTC, COIN) == 1
+    assert policy.sellable(CALM, BTC, BTC.lot - 1) == 0
+    assert policy.sellable(CALM, instrument(quantity_min=COIN + 1), COIN) == 0
+    assert policy.sellable(CALM, instrument(notional_min=CAPITAL), COIN) == 0
+
+
+def test_the_first_candle_teaches_no_movement() -> None:
+    fresh = policy.learn(lane(candles=0, mark=0), candle())
+    assert (fresh.candles, fresh.volatility_ppm) == (1, 0)
+
+
+def test_a_steady_movement_is_learnt_at_once_and_kept() -> None:
+    learnt = lane(candles=1)
+    for _ in range(200):
+        moved = candle(learnt.mark * 101 // 100)
+        learnt = policy.learn(learnt, moved)._replace(mark=moved.close)
+    assert learnt.swing == pytest.approx(10_000 * SWING_ONE, rel=1e-3)
+    assert learnt.volatility_ppm == pytest.approx(12_533, rel=1e-3)
+
+
+def test_one_jump_counts_no_more_than_all_that_was_there() -> None:
+    wild = policy.learn(lane(candles=1), candle(100 * PRICE))
+    assert wild.swing == PPM * SWING_ONE
+
+
+@pytest.mark.parametrize("source", list(Source))
+def test_what_we_made_ourselves_is_marked(source: Source) -> None:
+    made = source in (Source.SYNTHETIC, Source.BUILT)
+    assert policy.learn(lane(), candle(source=source)).synthetic == made
+
+
+def test_a_target_is_reached_by_a_close_alone_and_only_once() -> None:
+    watched = lane(quantity=COIN, target_price=PRICE)
+    assert policy.crossed(watched, candle(PRICE)) == 1
+    assert policy.crossed(watched, candle(PRICE - 1, high=2 * PRICE)) == 0
+    assert policy.crossed(watched._replace(target_price=0), candle(PRICE)) == 0
+    assert policy.crossed(watched._replace(due=-COIN), candle(PRICE)) == 0
+    assert policy.crossed(watched._replace(take=order(kind=int(Kind.TAKE))), candle(PRICE)) == 0
