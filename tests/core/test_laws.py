@@ -94,8 +94,8 @@ def test_all_laws_hold_over_any_history(seed: int, under: Law, on: tuple[Listed,
 def play(seed: int, under: Law, on: tuple[Listed, ...], n: int) -> Session:
     """A whole history, watched after each event from outside."""
     now, posted = Session(), Balances()
-    opening = (Limits(0, under), *(Listing(0, one.instrument) for one in on), Flow(0, CAPITAL))
-    for event in (*opening, *disturbed(seed, n, on)):
+    events: list[Event] = [Limits(0, under), *(Listing(0, one.instrument) for one in on)]
+    for event in (*events, Flow(0, CAPITAL), *disturbed(seed, n, on)):
         before = now.world.state
         watch(before, now.meet(covered(event, before.account)), now, posted)
     return now

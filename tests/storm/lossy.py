@@ -18,7 +18,7 @@ SECTOR = 512
 
 
 class Drive(apsw.VFS):
-    """All files under one name of a VFS; `boundary` is called before each write, sync or removal."""
+    """The files under one VFS; `boundary` is called before each write, sync or removal."""
 
     def __init__(self, name: str, boundary: Callable[[], None] = lambda: None) -> None:
         super().__init__(name, "")
@@ -29,6 +29,7 @@ class Drive(apsw.VFS):
         self.synced: dict[str, bytes] = {}
         self.seen: dict[str, bytearray] = {}
         self.loose: dict[str, set[int]] = {}  # sectors written since the last sync
+        self.ghosts: set[str] = set()  # removed, but their folder is not synced
 
     def connector(self, uri: str) -> sqlite3.Connection:
         return cast(sqlite3.Connection, Adapted(uri, self.name))
@@ -39,7 +40,8 @@ class Drive(apsw.VFS):
         files = {}
         for name in sorted(self.synced.keys() | self.loose.keys()):
             lucky = {n for n in sorted(self.loose.get(name, ())) if dice.random() < luck}
-            if name in self.synced or lucky:
+            back = name not in self.ghosts or dice.random() < 0.5
+            if lucky or (name in self.synced and back):
                 files[name] = self._torn(name, lucky)
         return files
 
@@ -51,13 +53,17 @@ class Drive(apsw.VFS):
     def xDelete(self, filename: str, syncdir: bool) -> None:
         self.boundary()
         super().xDelete(filename, syncdir)
-        self.seen.pop(Path(filename).name, None)
-        self.loose.pop(Path(filename).name, None)
-        # Without a sync of the folder an old file may come back.
+        name = Path(filename).name
+        self.seen.pop(name, None)
+        self.loose.pop(name, None)
+        self.ghosts.add(name)
         if syncdir:
-            self.synced.pop(Path(filename).name, None)
+            self.sync_folder()
 
     def written(self, name: str, data: bytes, offset: int) -> None:
+        if name in self.ghosts:
+            self.ghosts.remove(name)
+            self.synced.pop(name, None)
         seen = self.seen.setdefault(name, bytearray())
         seen.extend(bytes(max(0, offset + len(data) - len(seen))))
         seen[offset : offset + len(data)] = data
@@ -66,10 +72,15 @@ class Drive(apsw.VFS):
 
     def sync(self, name: str) -> None:
         if self.broken:
-            raise apsw.IOError("The drive does not answer.")
+            raise apsw.exception_for(apsw.SQLITE_IOERR_FSYNC)
         if not self.lying:
             self.synced[name] = bytes(self.seen.get(name, b""))
             self.loose[name] = set()
+
+    def sync_folder(self) -> None:
+        for name in self.ghosts:
+            self.synced.pop(name, None)
+        self.ghosts.clear()
 
     def _torn(self, name: str, lucky: set[int]) -> bytes:
         file = bytearray(self.synced.get(name, b""))
@@ -85,6 +96,7 @@ class LossyFile(apsw.VFSFile):
         super().__init__("", name, flags)
         path = name if isinstance(name, str) else name.filename()
         self.drive, self.name = drive, Path(path).name
+        self.is_log = bool(flags[0] & (apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_MAIN_JOURNAL))
 
     def xWrite(self, data: bytes, offset: int) -> None:
         self.drive.boundary()
@@ -98,6 +110,9 @@ class LossyFile(apsw.VFSFile):
 
     def xSync(self, flags: int) -> None:
         self.drive.boundary()
+        # As SQLite's own VFS does: the first sync of a new log syncs its folder too.
+        if self.is_log and self.name not in self.drive.synced and not self.drive.lying:
+            self.drive.sync_folder()
         self.drive.sync(self.name)
 
 
@@ -149,5 +164,5 @@ def in_sqlite3() -> Iterator[None]:
         yield
     except apsw.Error as error:
         told = sqlite3.OperationalError(str(error))
-        told.sqlite_errorcode = error.extendedresult
+        told.sqlite_errorcode = getattr(error, "extendedresult", 0)
         raise told from error

@@ -139,7 +139,7 @@ class Risk(Section):
     """What no order may break, whoever wishes it."""
 
     exposure_max_bps: int = whole(
-        3_500, "bps", 1, 10_000, "The most of the equity that one instrument may hold."
+        3_000, "bps", 1, 10_000, "The most of the equity that one instrument may hold."
     )
     gross_max_bps: int = whole(
         9_500, "bps", 1, 10_000, "The most of the equity that all instruments together may hold."

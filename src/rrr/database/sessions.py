@@ -9,13 +9,14 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import msgspec
 
-from rrr.core.errors import NotFound
+from rrr.core.errors import JournalBroken, NotFound
 from rrr.core.events import Close
-from rrr.database.journal import Head, Row, beginning
+from rrr.database.journal import RESTORE, Head, Row, beginning
 
 PRINCIPAL = 0
 PAGE = 4_096
@@ -195,20 +196,34 @@ def snap(connection: sqlite3.Connection, session: int, book: int, snapshot: Snap
     """Save the fold of the journal up to here."""
     head = snapshot.head
     connection.execute(
-        "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (session, book, head.number, head.at_ms)
-        + (snapshot.core_hash, snapshot.world, head.trace, head.chain),
+        + (snapshot.core_hash, snapshot.world, head.trace, head.chain, seal(snapshot)),
     )
 
 
 def snapshots(connection: sqlite3.Connection, session: int, book: int) -> list[Snapshot]:
-    """The oldest first."""
+    """The oldest first. Raise JournalBroken where one is not what was saved."""
     rows = connection.execute(
-        "SELECT number, trace, chain, at_ms, core_hash, world FROM snapshots"
+        "SELECT number, trace, chain, at_ms, core_hash, world, seal FROM snapshots"
         " WHERE session = ? AND book = ? ORDER BY number",
         (session, book),
     )
-    return [Snapshot(Head(*row[:4]), row[4], row[5]) for row in rows]
+    found = []
+    for *head, core_hash, world, sealed in rows:
+        snapshot = Snapshot(Head(*head), core_hash, world)
+        if seal(snapshot) != sealed:
+            raise JournalBroken(
+                f"The snapshot at row {snapshot.head.number} was changed after it was saved.",
+                RESTORE,
+            )
+        found.append(snapshot)
+    return found
+
+
+def seal(snapshot: Snapshot) -> bytes:
+    content = snapshot.head.chain + snapshot.core_hash.encode() + snapshot.world.encode()
+    return blake2b(content, digest_size=32).digest()
 
 
 def journal(

@@ -100,7 +100,8 @@ CREATE TABLE journal (
 -- Closes (4) and signals (5) are the many; all else is found by kind.
 CREATE INDEX journal_by_kind ON journal (session, book, kind, number) WHERE kind NOT IN (4, 5);
 
--- A snapshot only saves time: state is the fold of the journal.
+-- A snapshot only saves time: state is the fold of the journal. Its seal is the hash of its chain
+-- and its world, so that a changed one is not believed.
 CREATE TABLE snapshots (
     session INTEGER NOT NULL,
     book INTEGER NOT NULL,
@@ -110,6 +111,7 @@ CREATE TABLE snapshots (
     world TEXT NOT NULL CHECK (json_valid(world)),
     trace BLOB NOT NULL,
     chain BLOB NOT NULL,
+    seal BLOB NOT NULL,
     PRIMARY KEY (session, book, number),
     FOREIGN KEY (session, book, number) REFERENCES journal
 ) STRICT, WITHOUT ROWID;

@@ -67,8 +67,8 @@ class Engine:
         return journal.state_hash(self.head.trace, self.state)
 
     async def take(self, moments: Iterable[Moment]) -> list[tuple[Record, State]]:
-        """Decide, commit, adopt, send. What is returned is on the disk: each event from outside,
-        all that it caused, and the state that it left."""
+        """Decide, commit, adopt, send. What is returned is on the disk: each moment with all that
+        it caused, and the state that it left."""
         world, records = self.decide(moments)
         await self.db.write(self.scribe.write)
         self.world = world
@@ -82,15 +82,13 @@ class Engine:
         """Let the core meet each event, and collect the rows; nothing is adopted yet."""
         world, arrived_at_ms, records = self.world, self.clock(), []
         for moment in moments:
-            note = moment.note
+            self.scribe.rows(self.pen.turn(moment.events[0].at_ms, world.state, arrived_at_ms))
+            record: Record = []
             for event in moment.events:
-                self.scribe.rows(self.pen.turn(event.at_ms, world.state, arrived_at_ms))
-                record: Record = []
                 world = self.venue.advance(world, event, record)
-                rows = self.pen.write(record, arrived_at_ms, note)
-                self.scribe.take(record, rows, world.state)
-                records.append((record, world.state))
-                note = ""
+            rows = self.pen.write(record, arrived_at_ms, moment.note)
+            self.scribe.take(record, rows, world.state)
+            records.append((record, world.state))
         return world, records
 
     async def begin(self, life: Life) -> None:

@@ -52,7 +52,8 @@ async def opened(
     if goes_on:
         await engine.recover()
     await engine.begin(life)
-    await engine.take([Moment(changes(engine, terms))])
+    if events := changes(engine, terms):
+        await engine.take([Moment(events)])
     return engine
 
 
