@@ -67,9 +67,7 @@ async def trade(home: Home, loaded: Loaded, *, new: bool, say: Say) -> tuple[dic
             for line in greeting(house, market, terms, life):
                 say(line)
             trend = await warmed(db, engine, settings)
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, house.stop.set)
+            stop_when_asked(house.stop)
             path = controls.socket_path(home.root)
             async with controls.listening(path, partial(answer, house)), asyncio.TaskGroup() as all:
                 all.create_task(feed(house, market, trend, settings))
@@ -120,6 +118,18 @@ async def answer(house: House, asked: dict[str, Any]) -> dict[str, Any]:
             return {"said": f"{verb}: row {house.engine.head.number:,} of the journal"}
         case verb:
             raise Unavailable(f"{verb!r} is no command.", "Ask for status, halt or resume.")
+
+
+def stop_when_asked(stop: asyncio.Event) -> None:
+    """End after the next commit; who asks twice ends us at once, and start-up recovers."""
+    loop = asyncio.get_running_loop()
+
+    def asked(number: int) -> None:
+        stop.set()
+        loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked, number)
 
 
 class Pace:

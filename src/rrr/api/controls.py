@@ -41,7 +41,12 @@ def socket_path(root: Path) -> Path:
 async def listening(path: Path, answer: Answer) -> AsyncIterator[None]:
     """Answer whoever asks, until the block ends."""
 
+    talks: set[asyncio.Task[Any]] = set()
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        talks.add(task)
         try:
             said = await _said(reader, answer)
             writer.write(json.dumps(said).encode() + b"\n")
@@ -49,6 +54,7 @@ async def listening(path: Path, answer: Answer) -> AsyncIterator[None]:
         except ConnectionError:
             return  # who asked has left
         finally:
+            talks.discard(task)
             writer.close()
 
     with suppress(FileNotFoundError):
@@ -58,6 +64,8 @@ async def listening(path: Path, answer: Answer) -> AsyncIterator[None]:
     try:
         async with server:
             yield
+            for talk in talks:
+                talk.cancel()  # nobody who waits for an answer holds up the end
     finally:
         with suppress(FileNotFoundError):
             path.unlink()
@@ -85,7 +93,7 @@ def ask(root: Path, verb: str, **more: Any) -> dict[str, Any]:
             line.connect(str(path))
             line.sendall(json.dumps({"verb": verb, **more}).encode() + b"\n")
             with line.makefile("rb") as file:
-                said = json.loads(file.readline() or b"{}")
+                said = json.loads(file.readline())
     except (OSError, ValueError) as error:
         raise Unavailable(
             f"No daemon answers for {root}.", "Start one: rrr --mode paper …"

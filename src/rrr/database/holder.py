@@ -46,9 +46,10 @@ def holder(data: Path) -> str | None:
         text = path.read_text()
     except FileNotFoundError:
         return None
-    if not text:
-        return None
-    about = json.loads(text)
+    try:
+        about = json.loads(text)
+    except ValueError:
+        return None  # it is being written this very moment
     return ", ".join(f"{name} {value}" for name, value in about.items())
 
 
