@@ -120,9 +120,10 @@ def test_fills_may_come_before_the_acknowledgement() -> None:
 def test_a_stop_rests_below_the_price_paid_on_its_tick() -> None:
     talk = flat()
     talk.signal(10_000)
-    (stop,) = talk.fills(talk.order(), talk.order().quantity, PRICE + 1)
+    (stop,) = talk.fills(talk.order(), talk.order().quantity, PRICE + 99)
     assert isinstance(stop, Order)
-    below = PRICE + 1 - up(PRICE + 1, LAW.stop_bps, BPS)
+    below = PRICE + 99 - up(PRICE + 99, LAW.stop_bps, BPS)
+    assert talk.lane.stop_price == stop.price
     assert stop.price % BTC.tick == 0
     assert 0 <= below - stop.price < BTC.tick
 
@@ -179,6 +180,26 @@ def test_what_cannot_be_protected_is_sold_at_the_next_close() -> None:
     assert (sale.side, sale.quantity, sale.cause) == (Side.SELL, stop.quantity, Cause.STOP)
 
 
+def test_a_word_about_an_order_that_is_no_longer_ours_moves_nothing() -> None:
+    talk = held()
+    before = talk.state
+    for status in (Status.ACCEPTED, Status.CANCELLED, Status.REJECTED):
+        assert talk.says(status, talk.lane.stop, sequence=99) == ()
+    assert talk.state == before
+
+
+def test_a_fill_after_its_cancel_is_booked_and_protected() -> None:
+    talk = flat()
+    talk.signal(10_000)
+    late = talk.order()
+    talk.says(Status.CANCELLED, late)
+    (stop,) = talk.fills(late, late.quantity)
+    assert isinstance(stop, Order)
+    assert (
+        (stop.kind, stop.quantity) == (Kind.STOP, talk.lane.quantity) == (Kind.STOP, late.quantity)
+    )
+
+
 def test_a_rejected_purchase_is_not_asked_again() -> None:
     talk = flat()
     talk.signal(10_000)
@@ -187,7 +208,6 @@ def test_a_rejected_purchase_is_not_asked_again() -> None:
     assert talk.close() == ()
 
 
-@pytest.mark.xfail(strict=True, reason="a rest that no venue takes stays due for ever")
 def test_the_rest_of_a_reduction_that_no_venue_takes_is_given_up_for_a_stop() -> None:
     talk = held()
     talk.state, _ = step(talk.state, Limits(START, law(exposure_max_bps=3_000)))
@@ -201,7 +221,6 @@ def test_the_rest_of_a_reduction_that_no_venue_takes_is_given_up_for_a_stop() ->
     assert (stop.kind, stop.quantity) == (Kind.STOP, talk.lane.quantity)
 
 
-@pytest.mark.xfail(strict=True, reason="what is due is not rounded to the lots of a new version")
 def test_a_reduction_on_its_way_follows_a_new_lot_size() -> None:
     talk = held(volatility_target_ppm=1)
     talk.state, _ = step(talk.state, Limits(START, law(exposure_max_bps=3_000)))

@@ -83,6 +83,14 @@ def test_the_account_holds_the_sums_over_its_lanes() -> None:
     assert mine.risk == first.risk + second.risk
 
 
+def test_the_cash_that_a_purchase_holds_is_at_risk_before_it_is_filled() -> None:
+    waiting = lane(hold=CAPITAL // 4, volatility_ppm=10_000)
+    mine, here = ledger.value(account(), waiting, BTC)
+    assert mine.risk == here.risk == CAPITAL // 4 // 100
+    mine, here = ledger.value(mine, here._replace(hold=0), BTC)
+    assert mine.risk == here.risk == 0
+
+
 @pytest.mark.parametrize("fill", [BOUGHT, SOLD], ids=["bought", "sold"])
 def test_each_currency_of_a_fill_sums_to_zero(fill: Report) -> None:
     fill = fill._replace(fee_grains=3, instrument=5)

@@ -103,6 +103,11 @@ def test_a_purchase_holds_the_cash_that_its_collar_and_fee_may_take() -> None:
     assert matched.shelf.held == matched.purse.held
 
 
+def test_a_minimum_is_allowed_to_be_reached() -> None:
+    least = instrument(quantity_min=COIN, notional_min=cost(BTC, DEAR, COIN))
+    assert Venue(instrument=least).submitted().report.status == Status.ACCEPTED
+
+
 def test_a_cancelled_order_gives_back_what_it_held() -> None:
     purse, shelf, _ = Venue().submitted()
     ended = matching.cancel(purse, shelf, Cancel(START, 0, BUY.sequence))

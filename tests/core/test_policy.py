@@ -58,14 +58,16 @@ def test_nothing_is_reduced_by_less_than_a_venue_takes() -> None:
 
 def test_what_a_venue_takes_is_at_least_a_lot_and_its_minimums() -> None:
     assert policy.sellable(CALM, BTC, COIN) == 1
-    assert policy.sellable(CALM, BTC, BTC.lot - 1) == 0
-    assert policy.sellable(CALM, instrument(quantity_min=COIN + 1), COIN) == 0
-    assert policy.sellable(CALM, instrument(notional_min=CAPITAL), COIN) == 0
+    money = cost(BTC, PRICE, COIN)
+    for rule, least in (("lot", COIN), ("quantity_min", COIN), ("notional_min", money)):
+        assert policy.sellable(CALM, instrument(**{rule: least}), COIN) == 1
+        assert policy.sellable(CALM, instrument(**{rule: least + 1}), COIN) == 0
 
 
 def test_the_first_candle_teaches_no_movement() -> None:
     fresh = policy.learn(lane(candles=0, mark=0), candle())
-    assert (fresh.candles, fresh.volatility_ppm) == (1, 0)
+    assert (fresh.candles, fresh.volatility_ppm, fresh.synthetic) == (1, 0, 0)
+    assert policy.learn(lane(candles=0), candle(source=Source.SYNTHETIC)).synthetic == 1
 
 
 def test_a_steady_movement_is_learnt_at_once_and_kept() -> None:

@@ -122,7 +122,7 @@ class Policy(Section):
         2_500, "bps", 0, 10_000, "A change under this share of wish or holding, the larger, waits."
     )
     collar_bps: int = whole(
-        100, "bps", 0, 5_000, "How far beyond the touch an order that takes liquidity may fill."
+        100, "bps", 1, 5_000, "How far beyond the touch an order that takes liquidity may fill."
     )
     stop_bps: int = whole(
         300, "bps", 1, 9_999, "How far below its entry the stop of a position rests."

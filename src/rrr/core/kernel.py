@@ -139,6 +139,11 @@ def on_report(
         account, lane = on_take(law, account, lane, instrument, report)
     elif lane.stop.kind != Kind.NONE and report.sequence == lane.stop.sequence:
         account, lane = on_stop(law, account, lane, instrument, report)
+    elif report.status == Status.FILLED:
+        # A fill after a cancel: the money has moved, whatever we thought of the order.
+        account, lane = ledger.settle(account, lane, instrument, report)
+        if report.side == Side.BUY:
+            lane = guarded(law, lane, instrument, report.price)
     if report.status == Status.REJECTED:
         # Whoever asks again at once is told no again: the next close will ask.
         return Outcome(account, lane, NO_ORDER, 0, Refusal.NONE)
@@ -215,10 +220,12 @@ def pursue(law: Law, account: Account, lane: Lane, instrument: Instrument, at_ms
     held = lots(instrument, lane.quantity)
     if lane.quantity < instrument.lot and lane.stop_price != 0 and lane.due <= 0:
         lane = lane._replace(stop_price=0, target_price=0, due=0)
-    if lane.due < -held:
-        lane = lane._replace(due=-held)
     if lane.take.kind != Kind.NONE:
         return Outcome(account, lane, NO_ORDER, 0, Refusal.NONE)
+    if lane.due < 0:
+        # A rest that no venue takes is given up, and protected again.
+        rest = lots(instrument, min(-lane.due, held))
+        lane = lane._replace(due=-rest if sellable(lane, instrument, rest) else 0)
     if lane.due > 0:
         return take(law, account, lane, instrument)
     if lane.stop.kind != Kind.NONE:

@@ -7,7 +7,7 @@ They also keep what they need to know: the peak, the last 24 hours, the last ord
 from enum import IntEnum
 
 from .ledger import equity
-from .market import BPS, PPM, Instrument, cost, down, fits, share_ppm, up
+from .market import BPS, PPM, Instrument, cost, down, fits, lots, share_ppm, up
 from .orders import Kind
 from .state import HOURS, RECENT, Account, Halt, Lane, Law
 
@@ -60,11 +60,14 @@ def refuse(
     limit = collar(law, instrument, lane.mark, 1, 0)
     if not fits(instrument, limit, lane.quantity + change):
         return Refusal.CAPACITY
-    if change < instrument.quantity_min:
+    # What a fee leaves must be sellable where its stop stands, or it could never be protected.
+    left = change
+    if instrument.fee_in_base:
+        left = lots(instrument, change - up(change, instrument.fee_taker_ppm, PPM))
+    if left < instrument.quantity_min:
         return Refusal.QUANTITY_MIN
-    # A stop must be sellable where it stands, or the position could never be protected.
     stop = lane.mark - up(lane.mark, law.stop_bps, BPS)
-    if down(change, max(stop, 1), instrument.scale) < instrument.notional_min:
+    if down(left, max(stop, 1), instrument.scale) < instrument.notional_min:
         return Refusal.NOTIONAL_MIN
     money = cost(instrument, lane.mark, change)
     total = equity(account)
@@ -90,7 +93,7 @@ def collar(law: Law, instrument: Instrument, price: int, side: int, attempt: int
 
     A sale never asks below one tick.
     """
-    width = up(price, min(law.collar_bps << min(attempt, 8), BPS), BPS)
+    width = up(price, min(max(law.collar_bps, 1) << min(attempt, 14), BPS), BPS)
     worst = price + side * width
     return max(-side * (-side * worst // instrument.tick) * instrument.tick, instrument.tick)
 
@@ -114,7 +117,7 @@ def watch(law: Law, account: Account, at_ms: int) -> Account:
     if hour != account.hour:
         hours = account.hours
         for _ in range(min(hour - account.hour, HOURS)):
-            hours = (*hours[1:], now)
+            hours = hours[1:] + (now,)
         account = account._replace(hour=hour, hours=hours)
     peak = max(account.peak, now)
     fall = peak - now
@@ -132,10 +135,24 @@ def watch(law: Law, account: Account, at_ms: int) -> Account:
 
 def flowed(account: Account, amount: int) -> Account:
     """A deposit is no profit and a withdrawal no drawdown: what is remembered moves with them."""
+    now = equity(account)
+    was = now - amount
     hours = account.hours
     for _ in range(HOURS):
-        hours = (*hours[1:], max(hours[0] + amount, 0))
-    return account._replace(peak=max(account.peak + amount, 0), hours=hours)
+        hours = hours[1:] + (carried(hours[0], was, now),)
+    return account._replace(peak=carried(account.peak, was, now), hours=hours)
+
+
+def carried(then: int, was: int, now: int) -> int:
+    """A remembered equity after a flow: in the same proportion to the equity as before it.
+
+    Of a fall by more than 99 % only that much is remembered, lest the product leave 64 bits.
+    """
+    if was <= 0:
+        return now
+    if then <= was:
+        return down(now, share_ppm(then, was), PPM)
+    return up(now, PPM, max(share_ppm(was, then), PPM // 100))
 
 
 def halt(account: Account, reason: int) -> Account:

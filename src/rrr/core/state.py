@@ -63,7 +63,7 @@ class Account(NamedTuple):
 
 class Lane(NamedTuple):
     quantity: int  # ledger: grains
-    paid: int  # ledger: quanta since flat; at flat, minus the round trip's P&L
+    paid: int  # ledger: quanta since the lane was flat
     mark: int  # ledger: points
     marked_at_ms: int  # ledger
     worth: int  # ledger: at the bid

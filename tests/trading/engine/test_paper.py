@@ -91,7 +91,6 @@ class Patience(list[Event | Decision]):
         super().append(one)
 
 
-@pytest.mark.xfail(strict=True, reason="below 40 bps the widest collar is not the whole price")
 @pytest.mark.parametrize("bps", [0, 1, 10, 39])
 def test_an_exit_ends_however_narrow_its_collar_began(bps: int) -> None:
     held = holding(law(collar_bps=bps), of=instrument(half_spread_ppm=0, slippage_ppm=0))
@@ -152,7 +151,6 @@ def test_dust_below_one_lot_is_left_alone() -> None:
     assert held.close(candle(PRICE))[1:] == []
 
 
-@pytest.mark.xfail(strict=True, reason="QUANTITY_MIN is judged before the fee in the base is gone")
 def test_nothing_is_bought_that_its_fee_makes_too_little_to_sell() -> None:
     least = down(CAPITAL, 4_000, BPS) // PRICE * BTC.scale
     new = session(instrument(fee_in_base=1, quantity_min=least - least % BTC.lot))

@@ -1,0 +1,43 @@
+"""Whatever the process was about to do when it died, the next start goes on as if it had not."""
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.storm import doomed
+from tests.storm.homes import ROOT, Ended, House, Said, faults, made
+
+HOURS = 400
+DOOMS = [(name, times) for name, point in doomed.POINTS.items() for times in point.times]
+COMMITS = [(doomed.COMMIT, times) for times in (1, 2, 3, 4, 6, 11)]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A home whose daemon nobody knocked over."""
+    folder = tmp_path_factory.mktemp("whole")
+    house = House(folder / "home", made(folder / "market", seed=3, hours=HOURS))
+    assert house.run().code == 0
+    return house
+
+
+def die(house: House, point: str, times: int) -> Ended:
+    driver = (str(ROOT / "tests" / "storm" / "doomed.py"), point, str(times))
+    return house.run(driver=driver)
+
+
+@pytest.mark.parametrize(("point", "times"), DOOMS + COMMITS)
+def test_who_dies_there_goes_on_to_the_same_end(
+    whole: House, tmp_path: Path, point: str, times: int
+) -> None:
+    house = House(tmp_path / "home", whole.market)
+    died = die(house, point, times)
+    assert died.code == doomed.DIED, died.err
+    if house.state_hash() is None:
+        again = house.run()
+        assert again.code == 0, again.err
+        assert again.told["books_balanced"], again.told["faults"]
+        assert again.told["state_hash"] == whole.state_hash()
+    assert faults(house, whole.says(), str(whole.state_hash())) == []
