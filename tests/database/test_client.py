@@ -142,17 +142,20 @@ async def test_fifty_tasks_that_raise_and_cancel_leave_exactly_what_was_acknowle
 
 
 async def test_closing_commits_what_still_waits(tmp_path: Path, folder: Path) -> None:
-    go = threading.Event()
     db = await words(tmp_path / "paper.db", folder)
-    first = asyncio.create_task(db.write(lambda connection: go.wait()))
-    await asyncio.sleep(0)
+    begun = asyncio.Event()
+
+    def until_the_close_waits_too(connection: sqlite3.Connection) -> None:
+        db._loop.call_soon_threadsafe(begun.set)
+        while db._tx.empty():
+            pass
+
+    first = asyncio.create_task(db.write(until_the_close_waits_too))
+    await begun.wait()
     waiting = [asyncio.create_task(db.write(say(str(number)))) for number in range(20)]
     await asyncio.sleep(0)
-    closing = asyncio.create_task(db.close())
-    await asyncio.sleep(0)
-    go.set()
-    await closing
-    assert await first
+    await db.close()
+    await first
     assert len(await asyncio.gather(*waiting)) == 20
     async with words(tmp_path / "paper.db", folder) as again:
         assert await said(again) == {str(number) for number in range(20)}

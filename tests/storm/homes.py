@@ -10,14 +10,17 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+from rrr.backtesting import parity
+from rrr.database import sessions
 from rrr.database.opening import PAPER, connect_read_only
+from rrr.trading.engine.opening import core_hash
 
 ROOT: Final = Path(__file__).parents[2]
 RECORDED: Final = ROOT.parent / "shared" / "data" / "binance"  # where there are real candles
@@ -30,6 +33,8 @@ LIVELY: Final = (
     *("--set", "policy.stop_bps=150", "--set", "policy.target_bps=300"),
     *("--set", "risk.drawdown_max_bps=9000", "--set", "risk.loss_24h_max_bps=5000"),
 )
+
+RRR: Final = ("-m", "rrr")
 
 # What decided, what resulted: equal in two runs, whoever ran them, when, and how often they died.
 SAYS: Final = {
@@ -103,22 +108,27 @@ class House:
     market: Sequence[str]
     speed: str = "max"
 
-    def start(self, *more: str, driver: Sequence[str] = ("-m", "rrr")) -> "subprocess.Popen[str]":
-        trading = ("--mode", "paper", *self.market, "--speed", self.speed, "--json")
-        return self.begin(*driver, *trading, *more)
+    def start(
+        self, *driver: str, environment: Mapping[str, str] | None = None
+    ) -> "subprocess.Popen[str]":
+        """A daemon of this checkout, or what drives one; a warning in it is an error."""
+        trading = ("--mode", "paper", *self.market, "--speed", self.speed)
+        return self._begin(driver or RRR, trading, environment or {})
 
-    def run(self, *more: str, driver: Sequence[str] = ("-m", "rrr")) -> Ended:
-        return ended(self.start(*more, driver=driver))
+    def run(self, *driver: str) -> Ended:
+        return ended(self.start(*driver))
 
-    def replay(self) -> Ended:
-        return ended(self.begin("-m", "rrr", "replay", "--json"))
+    def command(self, *words: str) -> Ended:
+        """Another command of the house, on this home."""
+        return ended(self._begin(RRR, words, {}))
 
-    def begin(self, *arguments: str) -> "subprocess.Popen[str]":
-        """A process of this checkout on this home. A warning in it is an error."""
+    def _begin(
+        self, driver: Sequence[str], words: Sequence[str], environment: Mapping[str, str]
+    ) -> "subprocess.Popen[str]":
         path = os.pathsep.join((str(ROOT / "src"), str(ROOT)))
         return subprocess.Popen(
-            [sys.executable, "-W", "error", *arguments, "--home", str(self.home)],
-            env={**os.environ, "PYTHONPATH": path},
+            [sys.executable, "-W", "error", *driver, *words, "--home", str(self.home), "--json"],
+            env={**os.environ, "PYTHONPATH": path, **environment},
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -173,6 +183,26 @@ def kill(process: "subprocess.Popen[str]") -> Ended:
     return ended(process)
 
 
+def wait(process: "subprocess.Popen[str]", seconds: float) -> bool:
+    """Whether it ended by itself within so long."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def begun(process: "subprocess.Popen[str]") -> list[str]:
+    """What it says until it trades, or ends."""
+    assert process.stderr is not None
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if line.startswith("session "):
+            break
+    return lines
+
+
 def faults(house: House, expected: Said, state_hash: str) -> list[str]:
     """Where a knocked-over home differs from one that nobody touched; replay has the last word."""
     found = []
@@ -180,7 +210,8 @@ def faults(house: House, expected: Said, state_hash: str) -> list[str]:
         found.append(f"state hash {house.state_hash()} is not {state_hash}")
     said = house.says()
     found += [f"{table} differs" for table, rows in expected.items() if said[table] != rows]
-    proof = house.replay()
-    if proof.code or not proof.told["identical"] or proof.told["state_hash"] != state_hash:
-        found.append(f"replay: {proof.code} {proof.out}{proof.err[-300:]}")
+    with house.reading() as connection:
+        verdict = parity.replayed(connection, sessions.named(connection, "paper-1"), core_hash())
+    if not verdict.identical or verdict.left_out or verdict.rows != len(said["journal"]):
+        found.append(f"replay: {parity.in_words(verdict)}")
     return found

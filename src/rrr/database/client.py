@@ -212,10 +212,12 @@ class Client(Reader):
                 continue
             if failed is not None:
                 write.answer.set_exception(StorageFailed(failed.what, failed.advice))
-            elif write.error is not None:
-                write.answer.set_exception(write.error)
-            else:
+            elif write.error is None:
                 write.answer.set_result(write.value)
+            elif isinstance(write.error, StopIteration):  # a future cannot carry it
+                write.answer.set_exception(RuntimeError("The function raised StopIteration."))
+            else:
+                write.answer.set_exception(write.error)
         self._committing = False
         if self._waiting:
             self._wake()
@@ -287,7 +289,5 @@ class _Write:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        # A future takes no StopIteration: its caller would wait for ever.
-        stopped = isinstance(error, StopIteration)
-        self.error = RuntimeError("The function raised StopIteration.") if stopped else error
+        self.error = error
         return True
