@@ -1,75 +1,90 @@
 """What a person types becomes one call, and every way to fail becomes its sentence and exit code.
 
-Results go to standard output (with --json one object), everything else to standard error.
+Results go to standard output (with --json one object), everything else to standard error. Whoever
+stops reading either stops nothing.
 """
 
 import argparse
 import asyncio
 import json
 import os
+import re
+import signal
 import sqlite3
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from rrr import __version__
-from rrr.core.errors import Different, NotArmed, NotFound, RRRError
+from rrr.core.errors import (
+    Different,
+    HomeUnusable,
+    NotArmed,
+    RRRError,
+    StorageFailed,
+    Unavailable,
+    UsageError,
+)
 
 if TYPE_CHECKING:
-    from rrr.config import Home
+    from rrr.config import Home, Loaded
 
-SETTINGS = (
+MODE: dict[str, Any] = {"choices": ["paper", "live"], "default": "paper"}
+MARKET = (
     ("market", "NAME", "where candles come from: replay"),
-    ("replay", "PATH", "recorded candles: a parquet or CSV file, or a tree of them"),
-    ("symbols", "LIST", "instruments such as BTC-USD,ETH-USD; none means all there are"),
-    ("timeframe", "SPAN", "1m, 5m, 1h, 1d …"),
+    ("replay", "PATH", "recorded candles: one parquet or CSV file, or a tree"),
+    ("symbols", "LIST", "BTC-USD,ETH-USD …; or else all there are"),
+    ("timeframe", "SPAN", "of one candle: 1m, 5m, 1d …; or else 1h"),
     ("from", "TIME", "the first candle opens at this UTC date or later"),
-    ("to", "TIME", "candles that open at this UTC date or later are left out"),
-    ("candles", "N", "stop after so many closing times"),
-    ("capital", "AMOUNT", "the quote currency that a new session begins with"),
-    ("speed", "N", "times real time, or max"),
+    ("to", "TIME", "no candle opens at this UTC date or later"),
+    ("candles", "N", "end after so many closing times"),
+)
+SESSION = (
+    ("capital", "AMOUNT", "of the quote currency, at the beginning"),
+    ("speed", "N", "times real time; or else max"),
     ("seed", "N", "where all randomness begins"),
     ("signals", "NAME", "who has the opinion: baseline"),
 )
-EPILOG = """commands:
-  rrr [--mode paper] --replay PATH …   trade (no command means this)
-  rrr status                           the books, and the daemon's pulse if it runs
-  rrr replay [SESSION]                 make a session anew from its journal and compare
-  rrr sessions                         all sessions, the last first
-  rrr halt | resume [--reason TEXT]    no new risk; go on
-  rrr config show                      every setting in force and where it comes from
-
-Exit codes are in docs/exit-codes.md; settings in docs/settings.md."""
+EPILOG = """A run that was stopped or killed goes on when the same command is given again.
+Every setting is explained in docs/settings.md, every exit code in docs/exit-codes.md."""
 
 
 def run() -> NoReturn:
     """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal may lack a sign
     try:
-        code = command(sys.argv[1:])
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read us has left: nobody is there to be told.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        code: int | str | None = command(sys.argv[1:])
+    except SystemExit as asked:  # for help
+        code = asked.code
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+        raise
+    say("", sys.stdout, end="")
     sys.exit(code)
 
 
 def command(arguments: Sequence[str]) -> int:
     """Do what was asked; the exit code is the answer."""
-    if not __debug__:
-        raise SystemExit("rrr: Its laws are assertions: run python without -O.")
-    options = parser(arguments).parse_args(arguments)
     try:
+        if not __debug__:
+            raise UsageError(
+                "The laws of the house are assertions, and this Python leaves them out.",
+                "Run it without -O, and without PYTHONOPTIMIZE.",
+            )
+        options = parsed(arguments)
         return int(options.do(options))
     except RRRError as error:
-        return failed(error, options.json)
+        return failed(error, "--json" in arguments)
     except ExceptionGroup as group:
         ours, others = group.split(RRRError)
         if ours is None or others is not None:
             raise
-        return failed(leaf(ours), options.json)
+        return failed(leaf(ours), "--json" in arguments)
 
 
 def leaf(group: ExceptionGroup[RRRError]) -> RRRError:
@@ -79,70 +94,135 @@ def leaf(group: ExceptionGroup[RRRError]) -> RRRError:
 
 
 def failed(error: RRRError, as_json: bool) -> int:
-    print(f"rrr: {error.what}\n     {error.advice}", file=sys.stderr)
+    say(f"rrr: {error.what}\n     {error.advice}", sys.stderr)
     if as_json:
         kind = type(error).__name__
-        print(json.dumps({"error": kind, "what": error.what, "advice": error.advice}))
+        say(json.dumps({"error": kind, "what": error.what, "advice": error.advice}), sys.stdout)
     return error.exit_code
 
 
-def parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """One parser for trading, one for each command; a first word that is no option names it."""
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--home", type=Path, metavar="DIR", help="the folder of data, logs …")
+def say(line: str, file: TextIO | None, end: str = "\n") -> OSError | None:
+    """Print, whoever listens: one that has left, or has no room, hears nothing from then on."""
+    try:
+        print(line, file=file, flush=True, end=end)
+    except OSError as error:
+        if file is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
+        return error
+    return None
+
+
+def tell(options: argparse.Namespace, found: Any, words: Callable[[], str]) -> None:
+    """Print the result that was asked for. Raise StorageFailed where it found no room."""
+    error = say(json.dumps(found) if options.json else words(), sys.stdout)
+    if error is not None and not isinstance(error, BrokenPipeError):
+        raise StorageFailed(
+            f"Standard output cannot be written: {error.strerror}.", "Send it somewhere else."
+        ) from error
+
+
+class Parser(argparse.ArgumentParser):
+    """Takes no half of a name for the whole, and fails as all of the house does."""
+
+    def __init__(self, prog: str, about: str | None = None, **more: Any) -> None:
+        layout = argparse.RawDescriptionHelpFormatter
+        super().__init__(
+            prog, description=about, formatter_class=layout, allow_abbrev=False, **more
+        )
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message[:1].upper()}{message[1:]}.", f"Ask: {self.prog} --help.")
+
+    def read(self, arguments: Sequence[str], known: argparse.Namespace) -> argparse.Namespace:
+        """The options. Raise UsageError for a word that means nothing here."""
+        options, unknown = self.parse_known_args(arguments, known)
+        if not unknown:
+            return options
+        word, names = unknown[0], re.findall(r"--[a-z-]+", self.format_help())
+        advice = nearest(word, names, self.prog)
+        if word in COMMANDS:
+            advice = f"The command stands before its options: rrr {word} …"
+        raise UsageError(f"{self.prog} knows no {word!r}.", advice)
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """What is asked. The first word names a command; --home and --json may stand anywhere."""
+    shared = Parser("rrr", add_help=False)
+    shared.add_argument("--home", type=folder, metavar="DIR", help="the folder of data, logs …")
     shared.add_argument("--json", action="store_true", help="one object on standard output")
-    if not arguments or arguments[0].startswith("-"):
-        return trading(shared)
-    whole = argparse.ArgumentParser("rrr", epilog=EPILOG, formatter_class=RAW)
-    commands = whole.add_subparsers(title="commands", required=True, metavar="command")
-    asked = commands.add_parser("replay", parents=[shared], help="prove a session")
-    asked.add_argument("session", nargs="?", help="its name; the last one if none is given")
-    book_of(asked)
-    asked.set_defaults(do=replay)
-    asked = commands.add_parser("status", parents=[shared], help="the books and the pulse")
-    asked.add_argument("session", nargs="?", help="its name; the last one if none is given")
-    book_of(asked)
-    asked.set_defaults(do=status)
-    asked = commands.add_parser("sessions", parents=[shared], help="all sessions")
-    book_of(asked)
-    asked.set_defaults(do=list_sessions)
-    for verb in ("halt", "resume"):
-        asked = commands.add_parser(verb, parents=[shared], help=f"{verb} the running daemon")
-        asked.add_argument("--reason", default="", help="for the journal")
-        asked.set_defaults(do=tell_daemon, verb=verb)
-    asked = commands.add_parser("config", parents=[shared], help="settings in force")
-    asked.add_argument("what", choices=["show"])
-    configured(asked)
-    asked.set_defaults(do=show_config)
-    return whole
+    known, rest = shared.parse_known_args(arguments)
+    if not rest or rest[0].startswith("-"):
+        return trading(shared).read(rest, known)
+    if rest[0] not in COMMANDS:
+        raise UsageError(f"rrr has no command {rest[0]!r}.", nearest(rest[0], [*COMMANDS], "rrr"))
+    return commanded(rest[0], shared).read(rest[1:], known)
 
 
-RAW = argparse.RawDescriptionHelpFormatter
+def nearest(word: str, names: Sequence[str], prog: str) -> str:
+    """
+    >>> nearest("--sym", ["--symbols", "--seed"], "rrr")
+    'Did you mean --symbols? Ask: rrr --help.'
+    """
+    from difflib import get_close_matches
+
+    near = get_close_matches(word.partition("=")[0], sorted(set(names)), n=1)
+    return "".join(f"Did you mean {name}? " for name in near) + f"Ask: {prog} --help."
 
 
-def trading(shared: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    one = argparse.ArgumentParser("rrr", parents=[shared], epilog=EPILOG, formatter_class=RAW)
+def folder(name: str) -> Path:
+    if not name or "\0" in name:
+        raise argparse.ArgumentTypeError("it names no folder")
+    return Path(name)
+
+
+def trading(shared: Parser) -> Parser:
+    one = Parser(
+        "rrr",
+        f"Trade on paper over recorded candles, and look at what was traded.\n\n{OVERVIEW}",
+        usage="rrr [--mode paper] --replay PATH [option …]\n       rrr COMMAND [option …]",
+        parents=[shared],
+        epilog=EPILOG,
+    )
     one.add_argument("--version", action="version", version=f"rrr {__version__}")
-    one.add_argument("--mode", choices=["paper", "live"], default="paper")
-    one.add_argument("--dry-run", action="store_true", help="another name of --mode paper")
-    one.add_argument("--new", action="store_true", help="a new session, even if one is unfinished")
-    configured(one)
+    session = configured(one)
+    session.add_argument("--new", action="store_true", help="begin anew, even if one is unfinished")
+    session.add_argument("--mode", **MODE, help="live says what it lacks")
+    session.add_argument("--dry-run", action="store_true", help="another name of --mode paper")
     one.set_defaults(do=trade)
     return one
 
 
-def configured(one: argparse.ArgumentParser) -> None:
-    """The options that are settings."""
-    one.add_argument("--config", type=Path, metavar="FILE", help="config/trading_config.yml")
-    for name, value, meaning in SETTINGS:
-        one.add_argument(f"--{name}", metavar=value, help=meaning, dest=f"set_{name}")
+def commanded(name: str, shared: Parser) -> Parser:
+    """The parser of one command."""
+    meaning, do = COMMANDS[name]
+    one = Parser(f"rrr {name}", f"{meaning[0].upper()}{meaning[1:]}.", parents=[shared])
+    one.set_defaults(do=do, verb=name)
+    match name:
+        case "halt" | "resume":
+            one.add_argument("--reason", default="", metavar="TEXT", help="for the journal")
+        case "config":
+            one.add_argument(
+                "what", nargs="?", choices=["show"], metavar="show", help="may be left out"
+            )
+            configured(one)
+        case _:
+            one.add_argument("--mode", **MODE, help="whose database")
+    if name in ("status", "replay"):
+        one.add_argument("session", nargs="?", metavar="SESSION", help="by name; or else the last")
+    return one
+
+
+def configured(one: Parser) -> Any:
+    """Add the options that are settings; the group of those that describe a session."""
+    one.add_argument("--config", type=Path, metavar="FILE", help="another trading_config.yml")
     one.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting"
     )
-
-
-def book_of(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--mode", choices=["paper", "live"], default="paper", help="whose database")
+    market, session = one.add_argument_group("the market"), one.add_argument_group("the session")
+    for group, settings in ((market, MARKET), (session, SESSION)):
+        for name, value, meaning in settings:
+            group.add_argument(f"--{name}", metavar=value, help=meaning, dest=f"set_{name}")
+    return session
 
 
 def trade(options: argparse.Namespace) -> int:
@@ -158,14 +238,13 @@ def trade(options: argparse.Namespace) -> int:
     home = home_of(options)
     home.prepare()
     loaded = load(options, home)
-    say = (lambda line: print(line, file=sys.stderr, flush=True)) if options.json else say_aloud
-    told, words = asyncio.run(live_through_it(home, loaded, new=options.new, say=say))
-    print(json.dumps(told) if options.json else f"\n{words}", flush=True)
+
+    def aloud(line: str) -> None:
+        say(line, sys.stderr if options.json else sys.stdout)
+
+    told, words = asyncio.run(live_through_it(home, loaded, new=options.new, say=aloud))
+    tell(options, told, lambda: f"\n{words}")
     return 0
-
-
-def say_aloud(line: str) -> None:
-    print(line, flush=True)
 
 
 def replay(options: argparse.Namespace) -> int:
@@ -177,9 +256,7 @@ def replay(options: argparse.Namespace) -> int:
     with reading(options) as connection:
         session = sessions.named(connection, options.session)
         verdict = parity.replayed(connection, session, core_hash())
-    print(
-        json.dumps(parity.as_json(session, verdict)) if options.json else parity.in_words(verdict)
-    )
+    tell(options, parity.as_json(session, verdict), lambda: parity.in_words(verdict))
     return 0 if verdict.identical else Different.exit_code
 
 
@@ -188,12 +265,15 @@ def status(options: argparse.Namespace) -> int:
     from rrr.api import controls, views
     from rrr.database.holder import is_held
 
-    with reading(options) as connection:
-        found = views.status(connection, options.session)
     home = home_of(options)
-    found["running"] = is_held(home.data)
-    found["live"] = controls.ask(home.root, "status") if found["running"] else None
-    print(json.dumps(found) if options.json else views.in_words(found))
+    with reading(options) as connection:
+        found = views.status(connection, options.session, is_held(home.data))
+    found["live"] = None
+    if found["running"]:
+        # About to begin or to end, it may not answer: the books are as true without its pulse.
+        with suppress(Unavailable):
+            found["live"] = controls.ask(home.root, "status")
+    tell(options, found, lambda: views.in_words(found))
     return 0
 
 
@@ -202,7 +282,7 @@ def list_sessions(options: argparse.Namespace) -> int:
 
     with reading(options) as connection:
         found = views.sessions_of(connection)
-    print(json.dumps({"sessions": found}) if options.json else views.sessions_in_words(found))
+    tell(options, {"sessions": found}, lambda: views.sessions_in_words(found))
     return 0
 
 
@@ -211,7 +291,7 @@ def tell_daemon(options: argparse.Namespace) -> int:
     from rrr.api import controls
 
     said = controls.ask(home_of(options).root, options.verb, reason=options.reason)
-    print(json.dumps(said) if options.json else said["said"])
+    tell(options, said, lambda: str(said["said"]))
     return 0
 
 
@@ -219,7 +299,7 @@ def show_config(options: argparse.Namespace) -> int:
     from rrr.config import show, show_json
 
     loaded = load(options, home_of(options))
-    print(json.dumps(show_json(loaded)) if options.json else show(loaded))
+    tell(options, show_json(loaded), lambda: show(loaded))
     return 0
 
 
@@ -229,11 +309,12 @@ def home_of(options: argparse.Namespace) -> "Home":
     return Home.at(options.home)
 
 
-def load(options: argparse.Namespace, home: "Home") -> Any:
+def load(options: argparse.Namespace, home: "Home") -> "Loaded":
     from rrr.config import load as read
-    from rrr.core.errors import UsageError
 
-    overrides: dict[str, object] = {name: getattr(options, f"set_{name}") for name, *_ in SETTINGS}
+    overrides: dict[str, object] = {
+        name: getattr(options, f"set_{name}") for name, *_ in (*MARKET, *SESSION)
+    }
     for pair in options.set:
         name, found, value = pair.partition("=")
         if not found:
@@ -246,10 +327,38 @@ def load(options: argparse.Namespace, home: "Home") -> Any:
 def reading(options: argparse.Namespace) -> Iterator[sqlite3.Connection]:
     """The database of a home, to look at."""
     from rrr.database.client import database_path
-    from rrr.database.opening import MODES, connect_read_only
+    from rrr.database.opening import MODES, connect_read_only, told
 
     path = database_path(options.mode, home_of(options).root)
-    if not path.exists():
-        raise NotFound(f"There is no {path}.", "Trade first: rrr --mode paper …")
-    with closing(connect_read_only(path, MODES[options.mode])) as connection:
-        yield connection
+    try:
+        connection = connect_read_only(path, MODES[options.mode])
+        with closing(connection), told(path):
+            yield connection
+    except OSError as error:
+        raise HomeUnusable(
+            f"{error.filename or path} cannot be read: {error.strerror}.",
+            "It must belong to this user; or name another home with --home.",
+        ) from error
+
+
+COMMANDS = {
+    "status": ("the books, and the daemon's pulse if it runs", status),
+    "sessions": ("all sessions, the last first", list_sessions),
+    "replay": ("make a session anew from its journal, and compare", replay),
+    "halt": ("tell the daemon: no new risk", tell_daemon),
+    "resume": ("tell the daemon: go on", tell_daemon),
+    "config": ("every setting in force, and where it comes from", show_config),
+}
+OVERVIEW = "\n".join(
+    f"  {usage:<28}{meaning}"
+    for usage, meaning in (
+        ("rrr --replay PATH …", "trade (no command means this)"),
+        ("rrr status [SESSION]", COMMANDS["status"][0]),
+        ("rrr sessions", COMMANDS["sessions"][0]),
+        ("rrr replay [SESSION]", COMMANDS["replay"][0]),
+        ("rrr halt [--reason TEXT]", COMMANDS["halt"][0]),
+        ("rrr resume [--reason TEXT]", COMMANDS["resume"][0]),
+        ("rrr config show", COMMANDS["config"][0]),
+        ("rrr COMMAND --help", "the options of a command"),
+    )
+)

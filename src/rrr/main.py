@@ -5,7 +5,6 @@ stops us, we end after a commit; whoever kills us, we go on from the last one.
 """
 
 import asyncio
-import json
 import os
 import signal
 import time
@@ -31,7 +30,7 @@ from rrr.database.sessions import PRINCIPAL, Life, Unit
 from rrr.monitoring.story import Story
 from rrr.monitoring.summary import summary, told
 from rrr.neural_network.baseline import Trend
-from rrr.trading.engine.engine import Engine, Moment
+from rrr.trading.engine.engine import Batch, Engine, Moment
 from rrr.trading.engine.opening import Terms, opened
 from rrr.trading.engine.terms import QUANTA, instrument_of, law_of
 from rrr.trading.engine.venue import Paper
@@ -71,8 +70,8 @@ async def trade(home: Home, loaded: Loaded, *, new: bool, say: Say) -> tuple[dic
             path = controls.socket_path(home.root)
             async with controls.listening(path, partial(answer, house)), asyncio.TaskGroup() as all:
                 all.create_task(feed(house, market, trend, settings))
-                all.create_task(decide(house))
-            return await farewell(db, house, terms)
+                all.create_task(decide(house, all))
+            return await farewell(house, terms)
 
 
 async def feed(house: House, market: Replay, trend: Trend, settings: Settings) -> None:
@@ -89,16 +88,28 @@ async def feed(house: House, market: Replay, trend: Trend, settings: Settings) -
     await house.inbox.put(None)
 
 
-async def decide(house: House) -> None:
-    """Let the engine take what comes, in order, and tell what it led to."""
+async def decide(house: House, tasks: asyncio.TaskGroup) -> None:
+    """Let the engine decide what comes, in order, while what it decided before is committed."""
+    committed: asyncio.Task[None] | None = None
     while (received := await house.inbox.get()) is not None:
         moments, done = received
-        for record, state in await house.engine.take(moments):
-            for line in house.story.tell(record, state):
-                house.say(line)
-        if done is not None:
-            done.set_result(None)
+        batch = house.engine.decide(moments)
+        if committed is not None:
+            await committed
+        committed = tasks.create_task(commit(house, batch, done))
+    if committed is not None:
+        await committed
     house.stop.set()
+
+
+async def commit(house: House, batch: Batch, done: asyncio.Future[None] | None) -> None:
+    """Make true what was decided, then tell it."""
+    await house.engine.commit(batch)
+    for record, state in batch.told:
+        for line in house.story.tell(record, state):
+            house.say(line)
+    if done is not None and not done.done():
+        done.set_result(None)
 
 
 async def answer(house: House, asked: dict[str, Any]) -> dict[str, Any]:
@@ -250,18 +261,13 @@ def greeting(house: House, market: Replay, terms: Terms, life: Life) -> Iterator
         yield f"{name}: " + ", ".join(f"{key} {value}" for key, value in detail.items())
 
 
-async def farewell(db: Client, house: House, terms: Terms) -> tuple[dict[str, Any], str]:
+async def farewell(house: House, terms: Terms) -> tuple[dict[str, Any], str]:
     """The summary. A market that ended finishes its session; a stopped one can go on."""
     engine, session = house.engine, house.engine.session
-    state_hash, over = engine.state_hash, engine.head.at_ms == terms.ends_at_ms
-    if over:
-        await engine.finish()
-    found = await db.write(lambda c: summary(c, session, engine.state, terms.units, state_hash))
-    await engine.end("finished" if over else "stopped")
-    if over:
-        await db.write(
-            lambda c: sessions.finish(c, session.id, state_hash, json.dumps(found), now_ms())
-        )
+    over, state_hash = engine.head.at_ms == terms.ends_at_ms, engine.state_hash
+    found = await engine.end(
+        over, lambda c: summary(c, session, engine.state, terms.units, state_hash)
+    )
     outcome = "finished" if over else "stopped: the same command goes on"
     return found, told(found, terms.units[0].quote, outcome)
 

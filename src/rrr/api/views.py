@@ -1,11 +1,14 @@
 """What a reader of the database sees: a session as of its last commit; nothing is written."""
 
+import json
 import sqlite3
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 from rrr.database import sessions
 from rrr.database.sessions import PRINCIPAL
+from rrr.monitoring.story import money, utc
 
 QUANTA = 10**8
 LAST_EQUITY = """SELECT at_ms, cash, worth, invested, peak FROM equity
@@ -16,14 +19,18 @@ LAST_NUMBER = """SELECT number FROM journal
     WHERE session = ? AND book = ? ORDER BY number DESC LIMIT 1"""
 LAST_HALT = """SELECT reason, at_ms, note FROM halts
     WHERE session = ? AND book = ? ORDER BY number DESC LIMIT 1"""
-LAST_REFUSALS = """SELECT instrument, reason, times, last_at_ms FROM refusals
+LAST_REFUSALS = """SELECT reason, times, last_at_ms FROM refusals
     WHERE session = ? AND book = ? AND instrument = ? ORDER BY number DESC LIMIT 1"""
-LAST_RUN = """SELECT pid, version, started_at_ms, outcome FROM runs
-    WHERE session = ? ORDER BY id DESC LIMIT 1"""
+LAST_RUN = """SELECT pid, version, started_at_ms, outcome, id = (SELECT max(id) FROM runs)
+    FROM runs WHERE session = ? ORDER BY id DESC LIMIT 1"""
+SESSIONS = """SELECT name, mode, market, signals, started_at_ms, finished_at_ms, state_hash, key
+    FROM sessions ORDER BY id DESC"""
 
 
-def status(connection: sqlite3.Connection, name: str | None = None) -> dict[str, Any]:
-    """The books of a session, the last one if none is named."""
+def status(
+    connection: sqlite3.Connection, name: str | None = None, held: bool = False
+) -> dict[str, Any]:
+    """The books of a session, the last one if none is named; `held`: a daemon lives here."""
     session = sessions.named(connection, name)
     key = (session.id, PRINCIPAL)
     units = sessions.units(connection, session.id)
@@ -31,11 +38,14 @@ def status(connection: sqlite3.Connection, name: str | None = None) -> dict[str,
     at_ms, cash, worth, invested, peak = found or (0, 0, 0, 0, 0)
     number = connection.execute(LAST_NUMBER, key).fetchone()
     halt = connection.execute(LAST_HALT, key).fetchone()
+    halted = halt is not None and halt[0] != "resumed"
     run = connection.execute(LAST_RUN, (session.id,)).fetchone()
+    running = bool(held and run and run[4] and run[3] is None)
     positions = []
     for i, quantity, mark, value, paid, stop, target, marked in connection.execute(POSITIONS, key):
         unit = units[i]
         refused = connection.execute(LAST_REFUSALS, (*key, i)).fetchone()
+        refusal = zip(("reason", "times", "last_at_ms"), refused or (), strict=False)
         positions.append(
             {
                 "instrument": unit.symbol,
@@ -46,81 +56,133 @@ def status(connection: sqlite3.Connection, name: str | None = None) -> dict[str,
                 "stop": stop / 10**unit.points if stop else None,
                 "target": target / 10**unit.points if target else None,
                 "at_ms": marked,
-                "last_refusal": refused and {"reason": refused[1], "times": refused[2]},
+                "last_refusal": dict(refusal) or None,
             }
         )
+    names = ("pid", "version", "started_at_ms", "outcome")
     return {
         "session": session.name,
         "mode": session.mode,
         "market": session.market,
         "signals": session.signals,
+        "state": _state(session.finished, running, run and run[3]),
+        "running": running,
         "finished": session.finished,
         "quote": units[0].quote if units else "",
         "at_ms": at_ms,
         "equity": (cash + worth) / QUANTA,
         "cash": cash / QUANTA,
         "pnl": (cash + worth - invested) / QUANTA,
+        "pnl_ratio": round((cash + worth) / invested - 1, 8) if invested else 0.0,
         "drawdown_ratio": round((peak - cash - worth) / peak, 6) if peak else 0.0,
-        "halt": halt[0] if halt and halt[0] != "resumed" else None,
+        "halt": dict(zip(("reason", "at_ms", "note"), halt, strict=True)) if halted else None,
         "rows": number[0] if number else 0,
         "positions": positions,
-        "run": run and dict(zip(("pid", "version", "started_at_ms", "outcome"), run, strict=True)),
+        "run": run and dict(zip(names, run[:4], strict=True)),
     }
+
+
+def _state(finished: bool, running: bool, outcome: str | None) -> str:
+    """
+    >>> _state(False, False, "stopped"), _state(False, False, None)
+    ('stopped', 'died')
+    """
+    if finished:
+        return "finished"
+    return "running" if running else outcome or "died"
 
 
 def in_words(found: dict[str, Any]) -> str:
     """What a person reads."""
-    state = "finished" if found["finished"] else "unfinished"
+    state = found["state"]
+    if state in ("stopped", "died"):
+        state += " (the same command goes on)"
+    about = f"{found['mode']} · {found['market']} · {found['signals']}"
+    lines = [("", f"{found['session']}  {state}  {about}")]
     if found["running"]:
-        state = "running"
+        lines.append(("daemon", _pulse(found["live"])))
+    if found["at_ms"]:
+        lines += _books(found)
+    else:
+        lines.append(("as of", "before its first candle"))
+    width = max(len(name) for name, _ in lines)
+    return "\n".join(f"  {name:<{width}}  {text}" if name else text for name, text in lines)
+
+
+def _books(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     quote = found["quote"]
-    lines = [
-        f"{found['session']}  {state}  {found['mode']} · {found['market']} · {found['signals']}",
-        f"  as of     {_utc(found['at_ms'])}",
-        f"  equity    {found['equity']:,.2f} {quote}  P&L {found['pnl']:+,.2f}"
-        f"  drawdown {found['drawdown_ratio']:.2%}",
-        f"  cash      {found['cash']:,.2f} {quote}",
-    ]
-    if found["halt"]:
-        lines.append(f"  HALT      {found['halt']}: no new risk until `rrr resume`")
+    yield "as of", f"{utc(found['at_ms'])}, {found['rows']:,} rows"
+    pnl = f"{_money(found['pnl'], '+')} ({found['pnl_ratio']:+.2%})"
+    drawdown = f"{found['drawdown_ratio']:.2%}"
+    yield "equity", f"{_money(found['equity'])} {quote}, P&L {pnl}, drawdown {drawdown}"
+    yield "cash", f"{_money(found['cash'])} {quote}"
+    if halt := found["halt"]:
+        note = f" ({halt['note']})" if halt["note"] else ""
+        until = "" if found["finished"] else " until `rrr resume`"
+        yield "HALT", f"{halt['reason']}{note}, {utc(halt['at_ms'])}: no new risk{until}"
     for position in found["positions"]:
-        lines.append(f"  {position['instrument']:<9} {_position(position)}")
-    if found["live"]:
-        live = found["live"]
-        lines.append(f"  daemon    pid {live['pid']}, up {live['up_s']} s, {live['rows']:,} rows")
-    return "\n".join(lines)
+        yield position["instrument"], _position(position)
+
+
+def _pulse(live: dict[str, Any] | None) -> str:
+    if live is None:
+        return "holds the home, and does not answer just now"
+    return f"pid {live['pid']}, up {live['up_s']} s"
 
 
 def _position(position: dict[str, Any]) -> str:
     refusal = position["last_refusal"]
-    why = f"; last refused: {refusal['reason']} ×{refusal['times']}" if refusal else ""
+    why = ""
+    if refusal:
+        why = f"; refused {refusal['reason']} ×{refusal['times']:,}, {utc(refusal['last_at_ms'])}"
+    if not position["mark"]:
+        return "no candle yet"
     if not position["quantity"]:
-        return f"flat, last close {position['mark']:,g}{why}"
-    stop = f"{position['stop']:,g}" if position["stop"] else "none"
+        return f"flat, last close {_figure(position['mark'])}{why}"
+    stop, target = (_figure(position[name]) or "none" for name in ("stop", "target"))
     return (
-        f"{position['quantity']:,g} at {position['mark']:,g} worth {position['worth']:,.2f},"
-        f" unrealised {position['unrealised_pnl']:+,.2f}, stop {stop},"
-        f" target {position['target'] or 0:,g}{why}"
+        f"{_figure(position['quantity'])} at {_figure(position['mark'])},"
+        f" worth {_money(position['worth'])}, unrealised {_money(position['unrealised_pnl'], '+')},"
+        f" stop {stop}, target {target}{why}"
     )
 
 
 def sessions_of(connection: sqlite3.Connection) -> list[dict[str, Any]]:
     """All sessions, the last first."""
-    rows = connection.execute(
-        "SELECT name, mode, market, signals, started_at_ms, finished_at_ms, state_hash"
-        " FROM sessions ORDER BY id DESC"
-    )
     names = ("session", "mode", "market", "signals", "started_at_ms", "finished_at_ms")
-    return [dict(zip((*names, "state_hash"), row, strict=True)) for row in rows]
+    found = []
+    for *row, key in connection.execute(SESSIONS):
+        about = json.loads(key)
+        one = dict(zip((*names, "state_hash"), row, strict=True))
+        instruments = [":".join(text.split(":")[:2]) for text in about["instruments"]]
+        found.append(one | {"timeframe": about["timeframe"], "instruments": instruments})
+    return found
 
 
 def sessions_in_words(found: list[dict[str, Any]]) -> str:
-    return "\n".join(
-        f"{one['session']:<12} {_utc(one['started_at_ms'])}  {one['market']} · {one['signals']}  "
-        + (f"finished {one['state_hash'][:16]}" if one["state_hash"] else "unfinished")
-        for one in found
-    )
+    if not found:
+        return "There is no session yet."
+    width = max(len(one["session"]) for one in found)
+    return "\n".join(f"{one['session']:<{width}}  {_session(one)}" for one in found)
 
 
-def _utc(at_ms: int) -> str:
-    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+def _session(one: dict[str, Any]) -> str:
+    outcome = "unfinished"
+    if one["finished_at_ms"]:
+        outcome = f"finished {one['state_hash'][:16]}" if one["state_hash"] else "left unfinished"
+    number = len(one["instruments"])
+    what = one["instruments"][0] if number == 1 else f"{number} instruments"
+    about = f"{one['market']} · {one['signals']} · {what} · {one['timeframe']}"
+    return f"{utc(one['started_at_ms'])}  {about}  {outcome}"
+
+
+def _money(amount: float, sign: str = "") -> str:
+    return money(round(amount * QUANTA), sign)
+
+
+def _figure(value: float | None) -> str:
+    """
+    >>> _figure(2.81e-05), _figure(118805000.0), _figure(None)
+    ('0.0000281', '118,805,000', '')
+    """
+    return "" if value is None else f"{Decimal(repr(value)).normalize():,f}"

@@ -5,6 +5,7 @@ Orders, fills, transfers, equity, refusals, halts and positions: projections, ne
 
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from rrr.core import ledger
@@ -38,8 +39,38 @@ STAGES = {
 }
 
 
+Rows = list[tuple[Any, ...]]
+
+
+@dataclass(slots=True)
+class Tables:
+    """What one batch says, table by table."""
+
+    journal: Rows = field(default_factory=list)
+    orders: Rows = field(default_factory=list)
+    stages: Rows = field(default_factory=list)
+    fills: Rows = field(default_factory=list)
+    transfers: Rows = field(default_factory=list)
+    equity: Rows = field(default_factory=list)
+    halts: Rows = field(default_factory=list)
+    refusals: dict[tuple[int, int], tuple[Any, ...]] = field(default_factory=dict)
+    positions: Rows = field(default_factory=list)
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Write all of it; the caller commits."""
+        connection.executemany(JOURNAL, self.journal)
+        connection.executemany(ORDER, self.orders)
+        connection.executemany(STAGE, self.stages)
+        connection.executemany(FILL, self.fills)
+        connection.executemany(TRANSFER, self.transfers)
+        connection.executemany(EQUITY, self.equity)
+        connection.executemany(HALT, self.halts)
+        connection.executemany(REFUSAL, self.refusals.values())
+        connection.executemany(POSITION, self.positions)
+
+
 class Scribe:
-    """Collects what one batch says, and writes it down in one transaction."""
+    """Says in rows what happens to one book."""
 
     def __init__(self, session: int, book: int, state: State) -> None:
         self.key = (session, book)
@@ -47,21 +78,17 @@ class Scribe:
         self.paid = [lane.paid for lane in state.lanes]
         self.quantity = [lane.quantity for lane in state.lanes]
         self.refusing: dict[int, tuple[int, int]] = {}  # instrument: number, first time
-        self._clear()
+        self.now = Tables()
 
-    def _clear(self) -> None:
-        self.journal: list[tuple[Any, ...]] = []
-        self.orders: list[tuple[Any, ...]] = []
-        self.stages: list[tuple[Any, ...]] = []
-        self.fills: list[tuple[Any, ...]] = []
-        self.transfers: list[tuple[Any, ...]] = []
-        self.equity: list[tuple[Any, ...]] = []
-        self.halts: list[tuple[Any, ...]] = []
-        self.refusals: dict[tuple[int, int], tuple[Any, ...]] = {}
+    def tables(self) -> Tables:
+        """All that was said since the last call, and where the positions stand."""
+        done, self.now = self.now, Tables()
+        done.positions += [(*self.key, i, *position(x)) for i, x in enumerate(self.state.lanes)]
+        return done
 
     def rows(self, rows: Iterable[Row]) -> None:
         """Rows of the journal that no table repeats."""
-        self.journal.extend((*self.key, *row) for row in rows)
+        self.now.journal.extend((*self.key, *row) for row in rows)
 
     def take(self, record: Iterable[Event | Decision], rows: list[Row], after: State) -> None:
         """What one event from outside caused, its rows, and the state that it left."""
@@ -73,7 +100,7 @@ class Scribe:
             match item:
                 case Close():
                     account = after.account
-                    self.equity.append(
+                    self.now.equity.append(
                         (*self.key, item.at_ms)
                         + (account.cash, account.worth, account.invested, account.peak)
                     )
@@ -88,34 +115,34 @@ class Scribe:
                 case Halted():
                     assert row is not None
                     reason = Halt(item.halt).name.lower() if item.halt else "resumed"
-                    self.halts.append((*self.key, row.number, item.at_ms, reason, rows[0].note))
+                    self.now.halts.append((*self.key, row.number, item.at_ms, reason, rows[0].note))
                 case Flow():
                     assert row is not None
                     moved = (Place.FLOWS, Place.CASH, ledger.QUOTE, item.amount)
-                    self.transfers.append((*self.key, row.number, 0, *map(int, moved)))
+                    self.now.transfers.append((*self.key, row.number, 0, *map(int, moved)))
                 case _:
                     pass
 
     def _order(self, order: Order, row: Row) -> None:
         kind, cause = Kind(order.kind).name.lower(), Cause(order.cause).name.lower()
-        self.orders.append(
+        self.now.orders.append(
             (*self.key, order.sequence, row.number, row.at_ms, order.instrument, kind, order.side)
             + (order.quantity, order.price, cause, order.attempt)
         )
 
     def _report(self, report: Report, number: int, instrument: Instrument) -> None:
-        self.stages.append(
+        self.now.stages.append(
             (STAGES[Status(report.status)], report.quantity, *self.key, report.sequence)
         )
         if report.status != Status.FILLED:
             return
-        self.fills.append(
+        self.now.fills.append(
             (*self.key, number, report.sequence, report.at_ms, report.instrument, report.side)
             + (report.quantity, report.price, report.notional, report.fee, report.fee_grains)
             + (self._profit(report, instrument),)
         )
         for part, transfer in enumerate(ledger.transfers(report)):
-            self.transfers.append((*self.key, number, part, *map(int, transfer)))
+            self.now.transfers.append((*self.key, number, part, *map(int, transfer)))
 
     def _profit(self, report: Report, instrument: Instrument) -> int | None:
         """The P&L of the round trip that this fill ends, if it ends one."""
@@ -136,7 +163,7 @@ class Scribe:
             self.refusing[i] = (row.number, item.at_ms)
         number, first_at_ms = self.refusing.get(i, (0, 0))
         reason = Refusal(item.refusal).name.lower()
-        self.refusals[i, number] = (
+        self.now.refusals[i, number] = (
             *self.key,
             number,
             i,
@@ -145,22 +172,6 @@ class Scribe:
             item.at_ms,
             item.times,
         )
-
-    def write(self, connection: sqlite3.Connection) -> None:
-        """Write all that was collected; the caller commits."""
-        connection.executemany(JOURNAL, self.journal)
-        connection.executemany(ORDER, self.orders)
-        connection.executemany(STAGE, self.stages)
-        connection.executemany(FILL, self.fills)
-        connection.executemany(TRANSFER, self.transfers)
-        connection.executemany(EQUITY, self.equity)
-        connection.executemany(HALT, self.halts)
-        connection.executemany(REFUSAL, self.refusals.values())
-        connection.executemany(
-            POSITION,
-            [(*self.key, i, *position(lane)) for i, lane in enumerate(self.state.lanes)],
-        )
-        self._clear()
 
     def recall(self, connection: sqlite3.Connection) -> None:
         """After a restart: which refusal is being counted for each instrument."""

@@ -6,6 +6,7 @@ difference; the rest is beta.
 """
 
 import sqlite3
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from rrr.core.market import BPS
 from rrr.core.state import State
 from rrr.database import balance
 from rrr.database.sessions import PRINCIPAL, Session, Unit
+from rrr.monitoring.story import money
 
 COUNTS = "SELECT count(*) FROM {} WHERE session = ? AND book = ?"
 TRIPS = """SELECT count(*), sum(profit > 0) FROM fills
@@ -25,6 +27,7 @@ FEES = """SELECT sum(amount) FROM transfers
     WHERE session = ? AND book = ? AND target = ? AND currency = ?"""
 BASE_FEES = "SELECT instrument, sum(fee_grains * price) FROM fills WHERE session = ? AND book = ?"
 QUANTA = 10**8
+WIDTH = 84  # characters of a value
 
 
 def summary(
@@ -94,6 +97,10 @@ def matched_hold(state: State) -> float:
 
 def told(told: dict[str, Any], quote: str, outcome: str) -> str:
     """The closing words, for a terminal."""
+
+    def paid(name: str, sign: str = "") -> str:
+        return f"{money(round(told[name] * QUANTA), sign)} {quote}"
+
     refusals = ", ".join(f"{name} {times:,}" for name, times in told["refusals"].items()) or "none"
     balanced = "every currency sums to zero, ledger and state agree"
     if not told["books_balanced"]:
@@ -107,15 +114,21 @@ def told(told: dict[str, Any], quote: str, outcome: str) -> str:
         ("decisions", f"{told['decisions']:,}, of these {told['orders']:,} orders"),
         ("fills", f"{told['fills']:,} · {trips:,} round trips, {told['round_trips_won']:,} won"),
         ("refusals", refusals),
-        ("fees", f"{told['fees']:,.2f} {quote}"),
-        ("P&L", f"{told['pnl']:+,.2f} {quote} ({told['pnl_ratio']:+.2%})"),
+        ("fees", paid("fees")),
+        ("P&L", f"{paid('pnl', '+')} ({told['pnl_ratio']:+.2%})"),
         ("matched hold", f"{told['matched_hold_ratio']:+.2%}, the same exposure without skill"),
-        ("difference", f"{told['difference_ratio']:+.2%}"),
-        ("equity", f"{told['equity']:,.2f} {quote} from {told['capital']:,.2f}"),
+        ("difference", f"{told['difference_ratio']:+.2%}, what the decisions added to it"),
+        ("equity", f"{paid('equity')} from {paid('capital')}"),
         ("drawdown", f"{told['drawdown_ratio_max']:.2%} at most"),
         ("books", balanced),
         ("state hash", told["state_hash"]),
     ]
     if told["halted"]:
-        rows.insert(-2, ("halted", "no new risk until `rrr resume`"))
-    return "\n".join(f"  {name:<13} {value}" for name, value in rows)
+        rows.insert(-2, ("halted", "no new risk was taken from then on"))
+    return "\n".join(line for name, value in rows for line in _row(name, value))
+
+
+def _row(name: str, value: str) -> list[str]:
+    """A long value goes on below its beginning."""
+    first, *more = textwrap.wrap(value, WIDTH, break_on_hyphens=False) or [""]
+    return [f"  {name:<13} {first}", *(f"  {'':<13} {line}" for line in more)]

@@ -1,15 +1,18 @@
 """Rows are durable first; only then the state is adopted, and orders leave.
 
 One engine is one book. It is given moments: what came from outside at one time, in order (a close
-and the signals that it led to; a command). Moments that wait together share one commit. A commit
-that fails ends the process: what was decided in it never happened, and start-up decides it again.
+and the signals that it led to; a command). Moments that wait together share one commit, and while
+it is on its way to the disk the next may already be decided. A commit that fails ends the process:
+what was decided in it and after it never happened, and start-up decides it again.
 """
 
+import json
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from typing import Any
 
 import msgspec
 
@@ -19,13 +22,14 @@ from rrr.core.state import State
 from rrr.database import journal, sessions
 from rrr.database.client import Client
 from rrr.database.journal import RESTORE, Head, Pen, Row, verified
-from rrr.database.ledger import Scribe
+from rrr.database.ledger import Scribe, Tables
 from rrr.database.sessions import PRINCIPAL, Life, Session, Snapshot
 from rrr.trading.engine.fold import Fold
 from rrr.trading.engine.paper import NO_WORLD, Record, World
 from rrr.trading.engine.venue import Venue
 
 SNAPSHOT_ROWS = 20_000
+Words = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,17 @@ class Moment:
 
     events: Sequence[Event]
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What was decided and is not yet true: rows to commit, then a world to adopt."""
+
+    world: World
+    head: Head
+    rows: Tables
+    told: Sequence[tuple[Record, State]]  # each moment, all that it caused, the state that it left
+    snapshot: Snapshot | None
 
 
 class Engine:
@@ -49,7 +64,7 @@ class Engine:
     ) -> None:
         self.db, self.session, self.venue = db, session, venue
         self.core_hash, self.clock = core_hash, clock
-        self.world = NO_WORLD
+        self.world = self.decided = NO_WORLD
         self.pen = Pen(sessions.head_of(session))
         self.scribe = Scribe(session.id, PRINCIPAL, self.world.state)
         self.snapped_at = 0
@@ -60,27 +75,20 @@ class Engine:
 
     @property
     def head(self) -> Head:
+        """Where the journal will stand once all that was decided is committed."""
         return self.pen.head
 
     @property
     def state_hash(self) -> str:
-        return journal.state_hash(self.head.trace, self.state)
+        return journal.state_hash(self.head.trace, self.decided.state)
 
-    async def take(self, moments: Iterable[Moment]) -> list[tuple[Record, State]]:
-        """Decide, commit, adopt, send. What is returned is on the disk: each moment with all that
-        it caused, and the state that it left."""
-        world, records = self.decide(moments)
-        await self.db.write(self.scribe.write)
-        self.world = world
-        for record, _ in records:
-            await self.venue.carry(record)
-        if self.head.number - self.snapped_at >= SNAPSHOT_ROWS:
-            await self.snap()
-        return records
+    async def take(self, moments: Iterable[Moment]) -> Batch:
+        """Decide, commit, adopt, send."""
+        return await self.commit(self.decide(moments))
 
-    def decide(self, moments: Iterable[Moment]) -> tuple[World, list[tuple[Record, State]]]:
-        """Let the core meet each event, and collect the rows; nothing is adopted yet."""
-        world, arrived_at_ms, records = self.world, self.clock(), []
+    def decide(self, moments: Iterable[Moment]) -> Batch:
+        """Let the core meet each event, and collect the rows; nothing is true yet."""
+        world, arrived_at_ms, told = self.decided, self.clock(), []
         for moment in moments:
             self.scribe.rows(self.pen.turn(moment.events[0].at_ms, world.state, arrived_at_ms))
             record: Record = []
@@ -88,8 +96,29 @@ class Engine:
                 world = self.venue.advance(world, event, record)
             rows = self.pen.write(record, arrived_at_ms, moment.note)
             self.scribe.take(record, rows, world.state)
-            records.append((record, world.state))
-        return world, records
+            told.append((record, world.state))
+        self.decided = world
+        due = self.head.number - self.snapped_at >= SNAPSHOT_ROWS
+        return Batch(world, self.head, self.scribe.tables(), told, self.snap() if due else None)
+
+    async def commit(self, batch: Batch) -> Batch:
+        """Make a batch true: on the disk, then adopted, then sent. Batches come in their order."""
+
+        def write(connection: sqlite3.Connection) -> None:
+            batch.rows.write(connection)
+            if batch.snapshot is not None:
+                sessions.snap(connection, self.session.id, PRINCIPAL, batch.snapshot)
+
+        await self.db.write(write)
+        self.world = batch.world
+        for record, _ in batch.told:
+            await self.venue.carry(record)
+        return batch
+
+    def snap(self) -> Snapshot:
+        """The state as it was decided, so that a start folds only what follows."""
+        self.snapped_at = self.head.number
+        return Snapshot(self.head, self.core_hash, msgspec.json.encode(self.decided).decode())
 
     async def begin(self, life: Life) -> None:
         """Note this life of the process. Another core than the last run's starts from a snapshot,
@@ -98,39 +127,41 @@ class Engine:
             "SELECT core_hash FROM runs WHERE session = ? ORDER BY id DESC LIMIT 1",
             (self.session.id,),
         )
-        if last is not None and last[0] != self.core_hash and self.head.number:
-            await self.snap()
-        self.pen.run = await self.db.write(
-            lambda connection: sessions.begin_run(
-                connection, self.session, life, self.core_hash, self.clock()
-            )
-        )
+        sealed = last is not None and last[0] != self.core_hash and self.head.number > 0
+        snapshot = self.snap() if sealed else None
 
-    async def end(self, outcome: str) -> None:
-        """Close this life of the process in good order."""
-        if self.head.number:
-            await self.snap()
-        await self.db.write(
-            lambda connection: sessions.end_run(connection, self.pen.run, outcome, self.clock())
-        )
+        def write(connection: sqlite3.Connection) -> int:
+            if snapshot is not None:
+                sessions.snap(connection, self.session.id, PRINCIPAL, snapshot)
+            return sessions.begin_run(connection, self.session, life, self.core_hash, self.clock())
 
-    async def finish(self) -> None:
-        """Seal the session: nothing follows its last digest."""
-        self.scribe.rows([self.pen.seal(self.state, self.clock())])
-        await self.db.write(self.scribe.write)
+        self.pen.run = await self.db.write(write)
 
-    async def snap(self) -> None:
-        """Save the state, so that the next start folds only what follows."""
-        snapshot = Snapshot(self.head, self.core_hash, msgspec.json.encode(self.world).decode())
-        self.snapped_at = self.head.number
-        await self.db.write(
-            lambda connection: sessions.snap(connection, self.session.id, PRINCIPAL, snapshot)
-        )
+    async def end(self, over: bool, words: Callable[[sqlite3.Connection], Words]) -> Words:
+        """Close this life of the process, and the session if its market is over, in one commit.
+
+        `words` sums up what was written; a finished session keeps them, under its last digest.
+        """
+        state_hash, now_ms = self.state_hash, self.clock()
+        if over:
+            self.scribe.rows([self.pen.seal(self.decided.state, now_ms)])
+        tables, snapshot = self.scribe.tables(), self.snap()
+
+        def write(connection: sqlite3.Connection) -> Words:
+            tables.write(connection)
+            sessions.snap(connection, self.session.id, PRINCIPAL, snapshot)
+            found = words(connection)
+            sessions.end_run(connection, self.pen.run, "finished" if over else "stopped", now_ms)
+            if over:
+                sessions.finish(connection, self.session.id, state_hash, json.dumps(found), now_ms)
+            return found
+
+        return await self.db.write(write)
 
     async def recover(self) -> Fold:
         """Go on where the journal ends. Every row is verified, and made anew since the snapshot."""
         fold = await self.db.write(self._folded)
-        self.world = fold.world
+        self.world = self.decided = fold.world
         self.pen = Pen(fold.head)
         self.scribe = Scribe(self.session.id, PRINCIPAL, self.world.state)
         self.snapped_at = fold.head.number - fold.rows
