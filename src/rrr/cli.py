@@ -142,7 +142,7 @@ class Parser(argparse.ArgumentParser):
         advice = nearest(word, names, self.prog)
         if word in COMMANDS:
             advice = f"The command stands before its options: rrr {word} …"
-        raise UsageError(f"{self.prog} knows no {word!r}.", advice)
+        raise UsageError(f"{word!r} means nothing to `{self.prog}`.", advice)
 
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:

@@ -35,7 +35,7 @@ from rrr.trading.engine.opening import Terms, opened
 from rrr.trading.engine.terms import QUANTA, instrument_of, law_of
 from rrr.trading.engine.venue import Paper
 
-BATCH = 64  # closes that share a commit when nobody waits for them
+BATCH = 128  # closes that share a commit when nobody waits for them
 Say = Callable[[str], None]
 
 
@@ -83,6 +83,8 @@ async def feed(house: House, market: Replay, trend: Trend, settings: Settings) -
         if not batch:
             break
         await pace.wait(batch[0].at_ms, house.stop)
+        if house.stop.is_set():
+            break  # what was waited for has not come
         moments = [Moment((close, *trend.meet(close))) for close in batch]
         await house.inbox.put((moments, None))
     await house.inbox.put(None)
