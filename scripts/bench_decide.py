@@ -2,13 +2,16 @@
 
 Intake is the moment at which the `Close` exists. It is *decided* when the baseline has had its
 opinion and the core has met the last signal: the order exists. It is *written* when its rows are
-made and hashed, *durable* when `Engine.take` has returned. Books of one and of three instruments and both floors take turns on one disk:
+made and hashed, *durable* when `Engine.take` has returned. Books of one and of three instruments
+and both floors take turns on one disk:
 
     plain commit  one row of a close's length, sqlite3, FULL, in the calling thread
     bare chain    a call chain in Python: two averages, eight checks, an order; no rows, no hash
 
 "Orders" are the closes that led to at least one order, "nothing" those that led to no decision.
-Back to back, a writer thread hardly sleeps; --pause-ms 5 shows what an idle house pays to wake up.
+"Hot" is the same book without a database, back to back: what the disk and the other thread leave
+behind in the processor's caches is most of the difference. --pause-ms 5 shows what an idle house
+pays to wake up.
 """
 
 import asyncio
@@ -25,16 +28,20 @@ from typing import NamedTuple
 from bench_figures import Aim, Figures, arguments, medians, quantiles, report
 from bench_house import House
 
-from rrr.core.events import Cancel, Close, Event, Halted, Order, Refused
-from rrr.core.state import State
+from rrr.core.events import Close, Event, Halted, Refused
+from rrr.core.orders import Cancel, Order
 from rrr.database.client import Client, get_db
-from rrr.trading.engine.engine import Engine, Moment
+from rrr.trading.engine.engine import Batch, Engine, Moment
 from rrr.trading.engine.paper import Record, World
 from rrr.trading.engine.venue import Paper
 
 CLOSES = 3_000
 WARM = 400  # closes before the measured ones: the baseline must have its window
-AIMS = (Aim("one_decided_us_p50", 25), Aim("ratio_one_durable_p99_to_plain_commit", 1.5))
+AIMS = (
+    Aim("one_decided_us_p50", 25),
+    Aim("one_hot_decided_us_p50", 25),
+    Aim("ratio_one_durable_p99_to_plain_commit", 1.5),
+)
 ROW = "[1704067500000,1704067200000,[[0,422835800,423285800,422600000,423000000,987654321,2]],[]]"
 
 
@@ -43,10 +50,10 @@ class Timed(Engine):
 
     written_s: float
 
-    def decide(self, moments: Iterable[Moment]) -> tuple[World, list[tuple[Record, State]]]:
-        decided = super().decide(moments)
+    def decide(self, moments: Iterable[Moment]) -> Batch:
+        batch = super().decide(moments)
         self.written_s = time.perf_counter()
-        return decided
+        return batch
 
 
 class TimedPaper(Paper):
@@ -83,11 +90,11 @@ class Runner:
 
     async def meet(self, close: Close) -> None:
         began = time.perf_counter()
-        records = await self.engine.take([Moment((close, *self.trend.meet(close)))])
+        batch = await self.engine.take([Moment((close, *self.trend.meet(close)))])
         ended = time.perf_counter()
         decisions = [
             type(item)
-            for record, _ in records
+            for record, _ in batch.told
             for item in record
             if isinstance(item, Order | Cancel | Halted | Refused)
         ]
@@ -121,14 +128,14 @@ def main() -> None:
 async def one_round(folder: Path, one: House, three: House, closes: int, pause_s: float) -> Figures:
     """Every contender meets its next close, in turn."""
     async with AsyncExitStack() as opened:
-        one_book = Runner(one, await one.opened(await client(opened, folder / "one"), Timed, TimedPaper()))
-        all_book = Runner(three, await three.opened(await client(opened, folder / "all"), Timed, TimedPaper()))
-        books = {"one": one_book, "all": all_book}
+        books = {}
+        for name, house in (("one", one), ("all", three)):
+            db = await client(opened, folder / name)
+            books[name] = Runner(house, await house.opened(db, Timed, TimedPaper()))
         plain = opened.enter_context(closing(plain_database(folder / "plain.db")))
-        chain = Chain()
+        chain, commits, chains = Chain(), [], []
         for book in books.values():
             await book.warm()
-        commits, chains = [], []
         for _ in range(closes):
             for book in books.values():
                 close = next(book.closes)
@@ -137,7 +144,19 @@ async def one_round(folder: Path, one: House, three: House, closes: int, pause_s
             await asyncio.sleep(pause_s)
             commits.append(commit(plain))
             chains.append(chain.seconds(close.candles[0].close))
-    return judged(books, commits, chains)
+    hot = Runner(one, await one.unwritten(Timed, TimedPaper()))
+    await hot.warm()
+    hot_chain = Chain()
+    hot_chains = [hot_chain.seconds(price) for price in range(50_000, 50_000 + closes)]
+    for _ in range(closes):
+        await hot.meet(next(hot.closes))
+    figures = judged(books, commits, chains) | quantiles("bare_chain_hot", hot_chains)
+    figures |= quantiles("one_hot_decided", [times.decided for times in hot.times])
+    figures |= quantiles("one_hot_written", [times.written for times in hot.times])
+    figures["ratio_one_hot_decided_p50_to_bare_chain_hot"] = (
+        figures["one_hot_decided_us_p50"] / figures["bare_chain_hot_us_p50"]
+    )
+    return figures
 
 
 async def client(opened: AsyncExitStack, home: Path) -> Client:

@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from rrr.config import Home, load
+from rrr.core.events import Close
 from rrr.database.client import Client
 from rrr.database.sessions import Life, Session
 from rrr.main import now_ms, recorded, terms_of
 from rrr.neural_network.baseline import Trend
 from rrr.trading.engine.engine import Engine, Moment
 from rrr.trading.engine.opening import Terms, changes, opened
-from rrr.trading.engine.venue import Paper
+from rrr.trading.engine.venue import Paper, Venue
+
+SESSION = Session(1, "paper-1", "{}", "paper", "replay", "baseline", False)
+
 
 class House:
     """One market, and engines that trade it."""
@@ -33,18 +37,17 @@ class House:
         return [Moment((close, *trend.meet(close))) for close in self.market.closes()]
 
     async def opened(
-        self, db: Client, kind: type[Engine] = Engine, venue: Paper | None = None
+        self, db: Client, kind: type[Engine] = Engine, venue: Venue | None = None
     ) -> Engine:
         """A new session in this database."""
         life = Life(0, "bench", [], [])
         engine = await opened(db, self.terms, life, venue or Paper(), now_ms, new=True)
-        engine.__class__ = kind
+        engine.__class__ = kind  # one that keeps time, where it is asked for
         return engine
 
-    async def unwritten(self) -> Engine:
+    async def unwritten(self, kind: type[Engine] = Engine, venue: Venue | None = None) -> Engine:
         """An engine whose rows are made and then dropped."""
-        session = Session(1, "paper-1", "{}", "paper", "replay", "baseline", False)
-        engine = Engine(Nowhere(), session, Paper(), "", now_ms)  # type: ignore[arg-type]
+        engine = kind(Nowhere(), SESSION, venue or Paper(), "", now_ms)  # type: ignore[arg-type]
         await engine.take([Moment(changes(engine, self.terms))])
         return engine
 
@@ -68,4 +71,10 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def candles(moments: Sequence[Moment]) -> int:
-    return sum(len(moment.events[0].candles) for moment in moments)  # type: ignore[union-attr]
+    return sum(len(close_of(moment).candles) for moment in moments)
+
+
+def close_of(moment: Moment) -> Close:
+    close = moment.events[0]
+    assert isinstance(close, Close)
+    return close

@@ -1,11 +1,11 @@
 """Candles a second at full speed, layer by layer, over the same closes in turn.
 
-    bare loop     a plain Python loop over the candles: what touching them costs
-    market        columns become closes, the baseline has its opinion
-    core          `paper.advance`, its record dropped: the two pure machines
-    rows          the core, and rows made and hashed, without a database
-    everything    the real engine on a real FULL database, 64 closes a commit
-    plain sqlite  the same journal rows in the same commits, by sqlite3 alone
+bare loop     a plain Python loop over the candles: what touching them costs
+market        columns become closes, the baseline has its opinion
+core          `paper.advance`, its record dropped: the two pure machines
+rows          the core, and rows made and hashed, without a database
+everything    the real engine on a real FULL database, 64 closes a commit
+plain sqlite  the same journal rows in the same commits, by sqlite3 alone
 """
 
 import asyncio
@@ -20,13 +20,16 @@ from contextlib import closing
 from pathlib import Path
 
 from bench_figures import Figures, arguments, medians, report, run
-from bench_house import House, candles, seconds
+from bench_house import SESSION, House, candles, close_of, seconds
 
+from rrr import main as main_room
 from rrr.backtesting import parity
 from rrr.database import ledger, sessions
-from rrr.database.client import connect_read_only, get_db
-from rrr.database.opening import PAPER, open_to_write, plain
+from rrr.database.client import get_db
+from rrr.database.migrate import MIGRATIONS
+from rrr.database.opening import PAPER, connect_read_only, open_to_write, plain
 from rrr.main import BATCH, now_ms
+from rrr.monitoring.story import Story
 from rrr.trading.engine.engine import Engine, Moment
 from rrr.trading.engine.opening import changes, core_hash
 from rrr.trading.engine.paper import NO_WORLD, Record, advance
@@ -66,7 +69,7 @@ def layers(house: House, moments: Sequence[Moment], number: int, folder: Path) -
     spent["plain_sqlite"] = plainly(home, len(moments) // BATCH + 1)
     rates = {f"{name}_candles_s": number / s for name, s in spent.items()}
     ratios = {
-        "ratio_core_to_bare_loop": spent["bare_loop"] / spent["core"],
+        "ratio_bare_loop_to_core": spent["core"] / spent["bare_loop"],
         "ratio_everything_to_core": spent["core"] / spent["everything"],
         "ratio_everything_to_plain_sqlite": spent["plain_sqlite"] / spent["everything"],
     }
@@ -77,8 +80,7 @@ def bare(moments: Sequence[Moment]) -> int:
     """Mark every candle and remember the peak."""
     peak, marks = 0, [0] * 64
     for moment in moments:
-        close = moment.events[0]
-        for candle in close.candles:  # type: ignore[union-attr]
+        for candle in close_of(moment).candles:
             marks[candle.instrument] = candle.close
             peak = max(peak, candle.high - candle.low)
     return peak
@@ -95,22 +97,25 @@ def through_core(house: House, moments: Sequence[Moment]) -> None:
             world = advance(world, event, record)
 
 
-SESSION = sessions.Session(1, "paper-1", "{}", "paper", "replay", "baseline", False)
-
-
 async def without_database(house: House, moments: Sequence[Moment]) -> float:
-    return await taken(await house.unwritten(), moments)
+    return await taken(house, await house.unwritten(), moments)
 
 
 async def with_database(house: House, moments: Sequence[Moment], home: Path) -> float:
     async with get_db("paper", home, read_only=False) as db:
-        return await taken(await house.opened(db), moments)
+        return await taken(house, await house.opened(db), moments)
 
 
-async def taken(engine: Engine, moments: Sequence[Moment]) -> float:
+async def taken(house: House, engine: Engine, moments: Sequence[Moment]) -> float:
+    """As `rrr.main` takes them: the next batch is decided while the last is committed."""
+    story = Story(house.terms.units, "baseline", every_decision=False)
+    trading = main_room.House(engine, story, say=lambda line: None)
     began = time.perf_counter()
-    for start in range(0, len(moments), BATCH):
-        await engine.take(moments[start : start + BATCH])
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(main_room.decide(trading, tasks))
+        for start in range(0, len(moments), BATCH):
+            await trading.inbox.put((list(moments[start : start + BATCH]), None))
+        await trading.inbox.put(None)
     return time.perf_counter() - began
 
 
@@ -120,8 +125,6 @@ def plainly(home: Path, commits: int) -> float:
         rows = source.execute("SELECT * FROM journal ORDER BY session, book, number").fetchall()
         others = {t: source.execute(f"SELECT * FROM {t}").fetchall() for t in ("sessions", "runs")}
     path = home / "plain.db"
-    from rrr.database.migrate import MIGRATIONS
-
     with closing(open_to_write(path, PAPER, MIGRATIONS, plain)) as connection:
         connection.execute("PRAGMA foreign_keys = OFF")
         connection.executemany(

@@ -105,9 +105,7 @@ def begin(home: Path, market: list[str]) -> Begun:
 
 def killed_home(home: Path, market: list[str]) -> Path:
     """A home whose process died at full speed in the middle of its work."""
-    process = subprocess.Popen(
-        [*command(home, market), "--speed=max"], stdout=subprocess.DEVNULL
-    )
+    process = subprocess.Popen([*command(home, market), "--speed=max"], stdout=subprocess.DEVNULL)
     wait_for(home, f"SELECT 1 FROM journal WHERE number > {ROWS_BEFORE_THE_KILL} LIMIT 1", process)
     process.kill()
     process.wait()
@@ -119,7 +117,7 @@ def wait_for(home: Path, question: str, process: subprocess.Popen[bytes]) -> Non
     until = time.perf_counter() + PATIENCE_S
     while not answer(home, question):
         if process.poll() is not None or time.perf_counter() > until:
-            raise SystemExit(f"bench: {process.args} never got there.")
+            raise SystemExit(f"bench: {process.args!r} never got there.")
         time.sleep(0.0005)
 
 

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from rrr.database import balance, sessions
-from rrr.database.journal import Head, Row, verified
+from rrr.database.journal import walked
 from rrr.database.sessions import PRINCIPAL, Session
 from rrr.trading.engine import paper
 from rrr.trading.engine.engine import until, world_of
@@ -69,13 +69,6 @@ def stretches(connection: sqlite3.Connection, session: int) -> Iterator[Stretch]
     for core_hash, group in groupby(runs, key=lambda row: str(row[0])):
         found = list(group)
         yield Stretch(core_hash, found[0][1], found[-1][2])
-
-
-def walked(head: Head, rows: Iterator[Row]) -> Head:
-    """The head after these rows; only their chain is looked at."""
-    for after, _ in verified(head, rows):
-        head = after
-    return head
 
 
 def in_words(verdict: Verdict) -> str:

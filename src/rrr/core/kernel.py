@@ -65,7 +65,7 @@ def touch_lane(state: State, event: Signal | Report) -> tuple[State, tuple[Decis
     else:
         out = on_report(state.law, state.account, lane, instrument, event)
     lanes = (*state.lanes[:i], out.lane, *state.lanes[i + 1 :])
-    return state._replace(account=out.account, lanes=lanes), sent(out, i, event.at_ms)
+    return State(state.law, out.account, state.instruments, lanes), sent(out, i, event.at_ms)
 
 
 def close(state: State, event: Close) -> tuple[State, tuple[Decision, ...]]:
@@ -83,11 +83,11 @@ def close(state: State, event: Close) -> tuple[State, tuple[Decision, ...]]:
     for i, lane in enumerate(lanes):
         if lane.mark:
             lanes[i] = rules.attend(watched, lane)
-    return state._replace(account=watched, lanes=tuple(lanes)), decisions
+    return State(law, watched, state.instruments, tuple(lanes)), decisions
 
 
 def sent(out: Outcome, instrument: int, at_ms: int) -> tuple[Decision, ...]:
-    if out.order.kind != Kind.NONE:
+    if out.order.kind:
         return (out.order,)
     if out.cancel:
         return (Cancel(at_ms, instrument, out.cancel),)
@@ -135,9 +135,9 @@ def on_report(
     law: Law, account: Account, lane: Lane, instrument: Instrument, report: Report
 ) -> Outcome:
     """Believe the venue: book what was filled, forget what ended, then send what follows."""
-    if lane.take.kind != Kind.NONE and report.sequence == lane.take.sequence:
+    if lane.take.kind and report.sequence == lane.take.sequence:
         account, lane = on_take(law, account, lane, instrument, report)
-    elif lane.stop.kind != Kind.NONE and report.sequence == lane.stop.sequence:
+    elif lane.stop.kind and report.sequence == lane.stop.sequence:
         account, lane = on_stop(law, account, lane, instrument, report)
     elif report.status == Status.FILLED:
         # A fill after a cancel: the money has moved, whatever we thought of the order.
@@ -220,7 +220,7 @@ def pursue(law: Law, account: Account, lane: Lane, instrument: Instrument, at_ms
     held = lots(instrument, lane.quantity)
     if lane.quantity < instrument.lot and lane.stop_price != 0 and lane.due <= 0:
         lane = lane._replace(stop_price=0, target_price=0, due=0)
-    if lane.take.kind != Kind.NONE:
+    if lane.take.kind:
         return Outcome(account, lane, NO_ORDER, 0, Refusal.NONE)
     if lane.due < 0:
         # A rest that no venue takes is given up, and protected again.
@@ -228,7 +228,7 @@ def pursue(law: Law, account: Account, lane: Lane, instrument: Instrument, at_ms
         lane = lane._replace(due=-rest if sellable(lane, instrument, rest) else 0)
     if lane.due > 0:
         return take(law, account, lane, instrument)
-    if lane.stop.kind != Kind.NONE:
+    if lane.stop.kind:
         if lane.due == 0 and lane.stop.quantity - lane.stop.filled == held:
             return Outcome(account, lane, NO_ORDER, 0, Refusal.NONE)
         if lane.stop.stage == Stage.CANCELLING:

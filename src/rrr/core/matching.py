@@ -60,7 +60,7 @@ def submit(purse: Purse, shelf: Shelf, instrument: Instrument, order: Order, at_
 def refusal(purse: Purse, shelf: Shelf, instrument: Instrument, order: Order) -> int:
     """A member of `Rejection`."""
     slot = shelf.stop if order.kind == Kind.STOP else shelf.take
-    if slot.kind != Kind.NONE:
+    if slot.kind:
         return Rejection.CAPACITY
     if order.price <= 0 or order.price % instrument.tick != 0:
         return Rejection.PRICE_GRID
@@ -83,10 +83,10 @@ def refusal(purse: Purse, shelf: Shelf, instrument: Instrument, order: Order) ->
 
 def cancel(purse: Purse, shelf: Shelf, wanted: Cancel) -> Matched:
     """End an order that still works; whoever comes too late is told so."""
-    if shelf.stop.kind != Kind.NONE and shelf.stop.sequence == wanted.sequence:
+    if shelf.stop.kind and shelf.stop.sequence == wanted.sequence:
         report = said(shelf.stop, wanted.at_ms, Status.CANCELLED, Rejection.NONE)
         return Matched(purse, shelf._replace(stop=NO_ORDER), report)
-    if shelf.take.kind != Kind.NONE and shelf.take.sequence == wanted.sequence:
+    if shelf.take.kind and shelf.take.sequence == wanted.sequence:
         report = said(shelf.take, wanted.at_ms, Status.CANCELLED, Rejection.NONE)
         purse = purse._replace(held=purse.held - shelf.held)
         return Matched(purse, shelf._replace(take=NO_ORDER, held=0), report)
@@ -105,7 +105,7 @@ def at_open(
 ) -> Matched:
     """Fill the take that waited for this open, or end it where the open lies beyond its collar."""
     order = shelf.take
-    if order.kind == Kind.NONE:
+    if not order.kind:
         return Matched(purse, shelf, NO_REPORT)
     price = slip(candle.open, order.side, instrument)
     purse = purse._replace(held=purse.held - shelf.held)
@@ -120,7 +120,7 @@ def inside(
 ) -> Matched:
     """Trigger the stop that this candle touched; a gap through it is filled at the open."""
     order = shelf.stop
-    if order.kind == Kind.NONE or candle.low > order.price:
+    if not order.kind or candle.low > order.price:
         return Matched(purse, shelf, NO_REPORT)
     price = slip(min(candle.open, order.price), order.side, instrument)
     return fill(purse, shelf._replace(stop=NO_ORDER), instrument, order, price, at_ms)

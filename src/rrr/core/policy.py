@@ -6,7 +6,6 @@ instrument; where two instruments are nearly one position, `rules` caps the book
 
 from .ledger import equity
 from .market import BPS, Candle, Instrument, Source, down, lots, share_ppm, worth
-from .orders import Kind
 from .state import SWING_CANDLES, SWING_ONE, Account, Lane, Law
 
 
@@ -56,6 +55,6 @@ def learn(lane: Lane, candle: Candle) -> Lane:
 
 def crossed(lane: Lane, candle: Candle) -> int:
     """1 if a watched target was reached by this close, and nothing is being done about it yet."""
-    if lane.target_price == 0 or lane.due != 0 or lane.take.kind != Kind.NONE:
+    if lane.target_price == 0 or lane.due != 0 or lane.take.kind:
         return 0
     return 1 if candle.close >= lane.target_price else 0

@@ -8,7 +8,6 @@ from enum import IntEnum
 
 from .ledger import equity
 from .market import BPS, PPM, Instrument, cost, down, fits, lots, share_ppm, up
-from .orders import Kind
 from .state import HOURS, RECENT, Account, Halt, Lane, Law
 
 HOUR_MS = 3_600_000
@@ -41,7 +40,7 @@ def refuse(
     law: Law, account: Account, lane: Lane, instrument: Instrument, change: int, at_ms: int
 ) -> int:
     """Judge a change of what a lane holds, in grains, by so many; a member of `Refusal`."""
-    if lane.take.kind != Kind.NONE or lane.due != 0:
+    if lane.take.kind or lane.due != 0:
         return Refusal.PENDING
     if change < 0:
         return Refusal.NONE

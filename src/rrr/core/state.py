@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from .market import Instrument
 from .orders import NO_ORDER, Order
+from .records import swift
 
 HOURS: Final = 24
 RECENT: Final = 32  # order times remembered: the most that orders_per_minute_max can be
@@ -45,6 +46,7 @@ class Law(NamedTuple):
     synthetic_may_open: int
 
 
+@swift
 class Account(NamedTuple):
     cash: int  # ledger: quanta
     invested: int  # ledger: deposits less withdrawals
@@ -61,6 +63,7 @@ class Account(NamedTuple):
     closes: int  # rules
 
 
+@swift
 class Lane(NamedTuple):
     quantity: int  # ledger: grains
     paid: int  # ledger: quanta since the lane was flat

@@ -65,7 +65,8 @@ def _stamps(path: Path, name: str, array: Any) -> tuple[Integers, str]:
             whole = array.cast(arrow.timestamp("ms", getattr(kind, "tz", None)))
             return np.array(np.from_dlpack(whole.view(arrow.int64()))), "milliseconds"
         if arrow.types.is_integer(kind) or arrow.types.is_floating(kind):
-            return np.array(np.from_dlpack(array.cast(arrow.int64()))), ""
+            same = arrow.types.is_int64(kind)
+            return np.array(np.from_dlpack(array if same else array.cast(arrow.int64()))), ""
     except arrow.ArrowInvalid as error:
         raise DataError(f"{path}, column {name!r}: {error}.", _AGAIN) from error
     raise DataError(f"{path}, column {name!r} is {kind}, no time.", "Write it as integers.")

@@ -74,7 +74,8 @@ def replay(
             "Choose instruments of one quote currency with --symbols.",
         )
     instruments = [whole(*pair) for pair in zip(recorded, specs, strict=True)]
-    times = np.unique(np.concatenate([one.opened_at_ms for one in instruments]))
+    times = np.sort(np.concatenate([one.opened_at_ms for one in instruments]))
+    times = times[np.diff(times, prepend=-1) > 0]
     if from_ms is not None:
         times = times[times >= from_ms]
     if to_ms is not None:

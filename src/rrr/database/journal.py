@@ -178,6 +178,13 @@ def verified(head: Head, rows: Iterable[Row]) -> Iterator[tuple[Head, Row]]:
         yield head, row
 
 
+def walked(head: Head, rows: Iterable[Row]) -> Head:
+    """The head after these rows; only their chain is looked at."""
+    for after, _ in verified(head, rows):
+        head = after
+    return head
+
+
 RESTORE: Final = (
     "Restore the database from a backup; to go on without this session, start with --new"
     " (the damaged rows stay for you to look at)."

@@ -8,7 +8,6 @@ what was decided in it and after it never happened, and start-up decides it agai
 
 import json
 import sqlite3
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -21,7 +20,7 @@ from rrr.core.events import Event
 from rrr.core.state import State
 from rrr.database import journal, sessions
 from rrr.database.client import Client
-from rrr.database.journal import RESTORE, Head, Pen, Row, verified
+from rrr.database.journal import RESTORE, Head, Pen, Row, walked
 from rrr.database.ledger import Scribe, Tables
 from rrr.database.sessions import PRINCIPAL, Life, Session, Snapshot
 from rrr.trading.engine.fold import Fold
@@ -173,14 +172,13 @@ class Engine:
         saved = sessions.snapshots(connection, self.session.id, PRINCIPAL)
         if saved:
             rows = sessions.journal(connection, self.session.id, PRINCIPAL)
-            walk = verified(fold.head, until(rows, saved[-1].head.number))
-            head, _ = deque(walk, maxlen=1).pop()
-            if head != saved[-1].head:
+            reached = walked(fold.head, until(rows, saved[-1].head.number))
+            if reached != saved[-1].head:
                 raise JournalBroken(
                     f"The snapshot at row {saved[-1].head.number} does not belong to its journal.",
                     RESTORE,
                 )
-            fold.world, fold.head = world_of(saved[-1]), head
+            fold.world, fold.head = world_of(saved[-1]), reached
         fold.walk(sessions.journal(connection, self.session.id, PRINCIPAL, fold.head.number))
         if fold.difference is not None:
             raise JournalBroken(

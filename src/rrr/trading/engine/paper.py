@@ -6,7 +6,6 @@ closing time the venue meets the candle first, at its open and then inside; its 
 the close does. The wiring is pure, so that a replay and a compiled backtest repeat it exactly.
 """
 
-from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -15,7 +14,7 @@ from rrr.core.events import Close, Decision, Event, Flow, Listing
 from rrr.core.kernel import step
 from rrr.core.market import Candle, Instrument
 from rrr.core.matching import NO_PURSE, NO_SHELF, Matched, Purse, Shelf
-from rrr.core.orders import NO_REPORT, Cancel, Kind, Order, Report
+from rrr.core.orders import Cancel, Order, Report
 from rrr.core.state import EMPTY, State
 
 Record = list[Event | Decision]
@@ -52,14 +51,14 @@ def advance(world: World, event: Event, record: Record) -> World:
 def at_open(world: World, event: Close, record: Record) -> World:
     """Fill what waited for the open; an exit that its collar stopped is tried again, wider."""
     for candle in event.candles:
-        while world.shelves[candle.instrument].take.kind != Kind.NONE:
+        while world.shelves[candle.instrument].take.kind:
             world = meet(world, matching.at_open, candle, event.opened_at_ms, record)
     return world
 
 
 def inside(world: World, event: Close, record: Record) -> World:
     for candle in event.candles:
-        if world.shelves[candle.instrument].stop.kind != Kind.NONE:
+        if world.shelves[candle.instrument].stop.kind:
             world = meet(world, matching.inside, candle, event.at_ms, record)
     return world
 
@@ -67,18 +66,18 @@ def inside(world: World, event: Close, record: Record) -> World:
 def meet(world: World, how: Meeting, candle: Candle, at_ms: int, record: Record) -> World:
     i = candle.instrument
     matched = how(world.purse, world.shelves[i], world.state.instruments[i], candle, at_ms)
-    world = placed(world, i, matched)
-    return world if matched.report == NO_REPORT else enter(world, matched.report, record)
+    if not matched.report.status:
+        return world
+    return enter(placed(world, i, matched), matched.report, record)
 
 
 def enter(world: World, event: Event, record: Record) -> World:
     """The kernel meets the event; the venue answers what leaves; the kernel meets the answers."""
-    waiting: deque[Event] = deque((event,))
-    while waiting:
-        event = waiting.popleft()
+    waiting: list[Event] = [event]
+    for event in waiting:
         record.append(event)
         state, decisions = step(world.state, event)
-        world = world._replace(state=state)
+        world = World(state, world.purse, world.shelves)
         for decision in decisions:
             record.append(decision)
             if isinstance(decision, Order | Cancel):
@@ -100,4 +99,4 @@ def carry(world: World, wanted: Order | Cancel, at_ms: int) -> tuple[World, Repo
 
 def placed(world: World, i: int, matched: Matched) -> World:
     shelves = (*world.shelves[:i], matched.shelf, *world.shelves[i + 1 :])
-    return world._replace(purse=matched.purse, shelves=shelves)
+    return World(world.state, matched.purse, shelves)
