@@ -236,7 +236,6 @@ def trade(options: argparse.Namespace) -> int:
     from rrr.main import trade as live_through_it
 
     home = home_of(options)
-    home.prepare()
     loaded = load(options, home)
 
     def aloud(line: str) -> None:

@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -18,7 +19,7 @@ from rrr import __version__
 from rrr.api import controls
 from rrr.config import Home, Loaded, Settings
 from rrr.config.schema import flat, text
-from rrr.core.errors import Unavailable, UsageError
+from rrr.core.errors import NotFound, Unavailable, UsageError
 from rrr.core.events import Command, Verb
 from rrr.data_pipeline import instrument_rules
 from rrr.data_pipeline.instruments import decimal_text
@@ -39,6 +40,15 @@ BATCH = 128  # closes that share a commit when nobody waits for them
 Say = Callable[[str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A command from outside: its place is behind all that was decided before it is met."""
+
+    verb: Verb
+    reason: str
+    done: asyncio.Future[int]  # the row that it became
+
+
 @dataclass(slots=True)
 class House:
     """What the tasks share: the way in for everybody, and the wish to end."""
@@ -46,27 +56,29 @@ class House:
     engine: Engine
     story: Story
     say: Say
+    stop: asyncio.Event
     started_s: float = field(default_factory=time.monotonic)
-    inbox: asyncio.Queue[tuple[list[Moment], asyncio.Future[None] | None] | None] = field(
+    inbox: asyncio.Queue[list[Moment] | Asked | None] = field(
         default_factory=lambda: asyncio.Queue(2)
     )
-    stop: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 async def trade(home: Home, loaded: Loaded, *, new: bool, say: Say) -> tuple[dict[str, Any], str]:
     """Trade on paper until the market ends or somebody stops us; the summary, and its words."""
     settings = loaded.settings
+    stop = asyncio.Event()
+    stop_when_asked(stop)
+    market = recorded(home, settings)
+    home.prepare()
     with held(home.data, {"mode": "paper", "since": f"{time.strftime('%Y-%m-%d %H:%M:%S %z')}"}):
-        market = recorded(home, settings)
         terms, life = terms_of(market, settings), life_of(market, loaded)
         async with get_db("paper", home.root, read_only=False) as db:
             engine = await opened(db, terms, life, Paper(), now_ms, new=new)
             story = Story(terms.units, settings.signals, settings.speed != "max")
-            house = House(engine, story, say)
+            house = House(engine, story, say, stop)
             for line in greeting(house, market, terms, life):
                 say(line)
             trend = await warmed(db, engine, settings)
-            stop_when_asked(house.stop)
             path = controls.socket_path(home.root)
             async with controls.listening(path, partial(answer, house)), asyncio.TaskGroup() as all:
                 all.create_task(feed(house, market, trend, settings))
@@ -85,8 +97,7 @@ async def feed(house: House, market: Replay, trend: Trend, settings: Settings) -
         await pace.wait(batch[0].at_ms, house.stop)
         if house.stop.is_set():
             break  # what was waited for has not come
-        moments = [Moment((close, *trend.meet(close))) for close in batch]
-        await house.inbox.put((moments, None))
+        await house.inbox.put([Moment((close, *trend.meet(close))) for close in batch])
     await house.inbox.put(None)
 
 
@@ -94,24 +105,27 @@ async def decide(house: House, tasks: asyncio.TaskGroup) -> None:
     """Let the engine decide what comes, in order, while what it decided before is committed."""
     committed: asyncio.Task[None] | None = None
     while (received := await house.inbox.get()) is not None:
-        moments, done = received
-        batch = house.engine.decide(moments)
+        asked = received if isinstance(received, Asked) else None
+        if isinstance(received, Asked):
+            command = Command(house.engine.head.at_ms, received.verb)
+            received = [Moment((command,), received.reason)]
+        batch = house.engine.decide(received)
         if committed is not None:
             await committed
-        committed = tasks.create_task(commit(house, batch, done))
+        committed = tasks.create_task(commit(house, batch, asked))
     if committed is not None:
         await committed
     house.stop.set()
 
 
-async def commit(house: House, batch: Batch, done: asyncio.Future[None] | None) -> None:
+async def commit(house: House, batch: Batch, asked: Asked | None) -> None:
     """Make true what was decided, then tell it."""
     await house.engine.commit(batch)
     for record, state in batch.told:
         for line in house.story.tell(record, state):
             house.say(line)
-    if done is not None and not done.done():
-        done.set_result(None)
+    if asked is not None and not asked.done.done():
+        asked.done.set_result(batch.head.number)
 
 
 async def answer(house: House, asked: dict[str, Any]) -> dict[str, Any]:
@@ -124,11 +138,10 @@ async def answer(house: House, asked: dict[str, Any]) -> dict[str, Any]:
         case "halt" | "resume" as verb:
             if house.stop.is_set():
                 raise Unavailable("It is about to end.", "Ask again once it runs.")
-            command = Command(head.at_ms, Verb[verb.upper()])
             done = asyncio.get_running_loop().create_future()
-            await house.inbox.put(([Moment((command,), str(asked.get("reason", "")))], done))
-            await done
-            return {"said": f"{verb}: row {house.engine.head.number:,} of the journal"}
+            await house.inbox.put(Asked(Verb[verb.upper()], str(asked.get("reason", "")), done))
+            words = "halted: no new risk" if verb == "halt" else "resumed"
+            return {"said": f"{words} (row {await done:,} of the journal)"}
         case verb:
             raise Unavailable(f"{verb!r} is no command.", "Ask for status, halt or resume.")
 
@@ -141,7 +154,7 @@ def stop_when_asked(stop: asyncio.Event) -> None:
         stop.set()
         loop.remove_signal_handler(number)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, asked, number)
 
 
@@ -176,11 +189,10 @@ def recorded(home: Home, settings: Settings) -> Replay:
             "No market is named: there are no candles to trade.",
             "Name recorded ones: --replay PATH (a parquet or CSV file, or a tree of them).",
         )
-    known = {}
-    for folder in (home.config, Home.at().config):
-        if (file := folder / "instruments.toml").exists():
-            known = dict(instrument_rules.load(file))
-            break
+    known: instrument_rules.Known = {}
+    for folder in (Home.at().config, home.config):
+        with suppress(NotFound):  # a home may have rules of its own
+            known = instrument_rules.load(folder / "instruments.toml")
     return replay(
         settings.replay,
         settings.symbols,
@@ -241,9 +253,8 @@ def life_of(market: Replay, loaded: Loaded) -> Life:
 async def warmed(db: Client, engine: Engine, settings: Settings) -> Trend:
     """The baseline, with the candles that the session has already seen."""
     trend = Trend(**settings.trend.model_dump())
-    closes = await db.write(
-        lambda c: sessions.last_closes(c, engine.session.id, PRINCIPAL, trend.slow + 1)
-    )
+    wanted = [min(lane.candles, trend.slow + 1) for lane in engine.state.lanes]
+    closes = await db.write(lambda c: sessions.last_closes(c, engine.session.id, PRINCIPAL, wanted))
     trend.warm(closes)
     return trend
 

@@ -249,13 +249,13 @@ def test_a_lane_without_a_price_wishes_nothing() -> None:
 
 
 def test_a_refusal_is_told_with_how_often_in_a_row() -> None:
-    talk = flat(order_notional_max=1)
+    talk = flat(gross_max_bps=1)
     for times in (1, 2):
         (refused,) = talk.signal(10_000)
-        assert refused == Refused(talk.at_ms, 0, Refusal.NOTIONAL_MAX, times)
+        assert refused == Refused(talk.at_ms, 0, Refusal.GROSS, times)
     assert talk.signal(0) == ()
     (refused,) = talk.signal(10_000)
-    assert refused == Refused(talk.at_ms, 0, Refusal.NOTIONAL_MAX, 1)
+    assert refused == Refused(talk.at_ms, 0, Refusal.GROSS, 1)
 
 
 def test_a_person_halts_and_resumes() -> None:

@@ -2,8 +2,8 @@
 
     python tests/storm/doomed.py POINT TIMES [the arguments of rrr]
 
-It dies the TIMES-th time that it comes to the point, on whichever thread that is. It saves its
-state often, so that a short life has snapshots to die at.
+It dies the TIMES-th time that it comes to the point, on whichever thread that is. It commits and
+saves its state often, so that a short life has something to die at.
 """
 
 import os
@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, NamedTuple
 from rrr import cli, main
 from rrr.database import migrate, sessions
 from rrr.database.client import Client
-from rrr.database.ledger import Scribe
+from rrr.database.ledger import Tables
 from rrr.trading.engine import engine
 from rrr.trading.engine.engine import Engine
 from rrr.trading.engine.venue import Paper
@@ -41,19 +41,19 @@ POINTS: Final = {
     "the run is written, not committed": Point(sessions, "begin_run", "after"),
     "before the opening events": Point(Engine, "take", "before"),
     "decided, not written": Point(Engine, "decide", "after", (1, 5)),
-    "between begin and the first row": Point(Scribe, "write", "before", (1, 4)),
-    "written, not committed": Point(Scribe, "write", "after", (1, 3)),
-    "committed, not adopted": Point(Client, "_answer", "before", (1, 2, 4, 9)),
+    "between begin and the first row": Point(Tables, "write", "before", (1, 4)),
+    "written, not committed": Point(Tables, "write", "after", (1, 3)),
+    "committed, not adopted": Point(Client, "_answer", "before", (1, 2, 4, 5)),
     "adopted, not carried": Point(Paper, "carry", "before", (1, 200)),
-    "carried, not announced": Point(Engine, "take", "after", (1, 6)),
-    "before the seal": Point(Engine, "finish", "before"),
-    "sealed, not summed up": Point(Engine, "finish", "after"),
-    "before a snapshot": Point(Engine, "snap", "before", (1, 2)),
-    "a snapshot is written, not committed": Point(sessions, "snap", "after"),
-    "a snapshot is there, and the run goes on": Point(Engine, "snap", "after", (1, 2)),
+    "carried, not announced": Point(Engine, "commit", "after", (1, 4)),
+    "announced": Point(main, "commit", "after", (1, 4)),
+    "a snapshot is taken, and not written": Point(Engine, "snap", "after", (1, 2)),
+    "a snapshot is written, not committed": Point(sessions, "snap", "after", (1, 2)),
+    "before the end": Point(Engine, "end", "before"),
     "the run has ended, the session not": Point(sessions, "end_run", "after"),
     "before it is finished": Point(sessions, "finish", "before"),
     "finished, not committed": Point(sessions, "finish", "after"),
+    "ended, not summed up": Point(Engine, "end", "after"),
     "finished, and nobody was told": Point(main, "told", "before"),
 }
 
@@ -113,7 +113,7 @@ def doom_at_commit(times: int) -> None:
 COMMIT: Final = "the commit is asked for"
 
 if __name__ == "__main__":
-    engine.SNAPSHOT_ROWS = 600
+    engine.SNAPSHOT_ROWS, main.BATCH = 600, 64
     named, nth, *arguments = sys.argv[1:]
     if named == COMMIT:
         doom_at_commit(int(nth))

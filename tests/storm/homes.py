@@ -173,7 +173,11 @@ class House:
 
 
 def ended(process: "subprocess.Popen[str]") -> Ended:
-    out, err = process.communicate()
+    assert process.stdout is not None
+    assert process.stderr is not None
+    # `communicate` would lose what `begun` has read ahead; a summary fits the other pipe.
+    with process:
+        err, out = process.stderr.read(), process.stdout.read()
     return Ended(process.returncode, out, err)
 
 
@@ -192,13 +196,13 @@ def wait(process: "subprocess.Popen[str]", seconds: float) -> bool:
     return True
 
 
-def begun(process: "subprocess.Popen[str]") -> list[str]:
-    """What it says until it trades, or ends."""
+def begun(process: "subprocess.Popen[str]", beginning: str = "session ") -> list[str]:
+    """What it says until a line begins so, or it ends: by its session's name it trades."""
     assert process.stderr is not None
     lines = []
     for line in process.stderr:
         lines.append(line)
-        if line.startswith("session "):
+        if line.startswith(beginning):
             break
     return lines
 

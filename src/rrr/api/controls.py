@@ -27,13 +27,19 @@ def socket_path(root: Path) -> Path:
     """Where the daemon of this home listens; its folder is made, and is nobody else's."""
     base = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
     folder = base / f"rrr-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    about = folder.lstat()
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        about = folder.lstat()
+    except OSError as error:
+        raise HomeUnusable(
+            f"{folder} cannot be made: {error.strerror}.",
+            "Let XDG_RUNTIME_DIR or TMPDIR name a folder of this user.",
+        ) from error
     if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid() or about.st_mode & 0o077:
         raise HomeUnusable(
             f"{folder} is not a private folder of this user.", "Remove it, then start again."
         )
-    name = blake2b(str(root.resolve()).encode(), digest_size=8).hexdigest()
+    name = blake2b(os.fsencode(root.resolve()), digest_size=8).hexdigest()
     return folder / f"{name}.sock"
 
 

@@ -32,7 +32,7 @@ class Verdict(NamedTuple):
     left_out: tuple[Stretch, ...]  # rows that another version of the core wrote
     difference: Difference | None
     faults: tuple[str, ...]  # of the books
-    state_hash: str
+    state_hash: str  # of the last row; empty if this version did not write it
 
 
 def replayed(connection: sqlite3.Connection, session: Session, core_hash: str) -> Verdict:
@@ -41,21 +41,25 @@ def replayed(connection: sqlite3.Connection, session: Session, core_hash: str) -
     book = (session.id, PRINCIPAL)
     saved = {s.head.number: s for s in sessions.snapshots(connection, *book)}
     left_out: list[Stretch] = []
+    current = False  # whether the state is that of the last row
     fold = Fold(paper.advance, NO_WORLD, sessions.head_of(session))
     for stretch in stretches(connection, session.id):
         page = until(sessions.journal(connection, *book, stretch.first - 1), stretch.last)
         if stretch.core_hash != core_hash:
             left_out.append(stretch)
-            fold.head = walked(fold.head, page)
+            fold.head, current = walked(fold.head, page), False
             continue
-        if stretch.first > 1 and left_out and left_out[-1].last == stretch.first - 1:
+        if not current and stretch.first > 1:
             fold.world = world_of(saved[stretch.first - 1])
-        fold.walk(page)
-        if fold.difference is not None:
+        current = fold.walk(page).difference is None
+        if not current:
             break
-    faults = () if fold.difference else tuple(balance.faults(connection, *book, fold.world.state))
+    digest = fold.state_hash if current else ""
+    faults = balance.faults(connection, *book, fold.world.state) if current else []
+    if current and session.state_hash not in (None, digest):
+        faults.append(f"the session was finished under the state hash {session.state_hash}")
     same = fold.difference is None and not faults
-    return Verdict(same, fold.rows, tuple(left_out), fold.difference, faults, fold.state_hash)
+    return Verdict(same, fold.rows, tuple(left_out), fold.difference, tuple(faults), digest)
 
 
 def stretches(connection: sqlite3.Connection, session: int) -> Iterator[Stretch]:

@@ -4,6 +4,7 @@ What enters is a file, a `.env`, an environment, a command line; what leaves is 
 names. Whether a value is good is not asked here, only whether its name is one of the schema's.
 """
 
+import errno
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -134,11 +135,11 @@ def _content(path: Path) -> str:
     try:
         with path.open("rb") as file:
             content = file.read(BYTES_MAX + 1)
-    except FileNotFoundError as error:
-        raise NotFound(
-            f"{path} is not there.", "Name a settings file that exists with --config."
-        ) from error
     except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+            raise NotFound(
+                f"{path} is not there.", "Name a settings file that exists with --config."
+            ) from error
         raise ConfigError(
             f"{path} cannot be read: {error.strerror}.", "Make it a file that this user may read."
         ) from error

@@ -18,6 +18,7 @@ def wish(
         return 0
     exposure_bps = conviction_bps * law.volatility_target_ppm // max(lane.volatility_ppm, 1)
     budget = down(equity(account), min(exposure_bps, law.exposure_max_bps), BPS)
+    budget = min(budget, lane.worth + law.order_notional_max)  # the rest comes with the next order
     target = lots(instrument, down(budget, instrument.scale, lane.mark))
     change = abs(target - held)
     if change < down(max(target, held), law.band_bps, BPS):

@@ -272,7 +272,12 @@ class Client(Reader):
         self._commit()
         if self._failed is None:
             self._conn.execute("PRAGMA busy_timeout = 0")
-            self._conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            try:
+                self._conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            except sqlite3.OperationalError as error:
+                # What is committed is in the log: a disk that is full may fold it in next time.
+                if in_words(self.path, error) is None:
+                    raise
 
 
 @dataclass(slots=True, eq=False)

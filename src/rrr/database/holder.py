@@ -6,12 +6,16 @@ The lock is the operating system's, on an open file: it ends with the process, h
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from rrr.core.errors import HomeHeld, HomeUnusable
+
+TRIES = 50
+PATIENCE_S = 0.1
 
 
 @contextmanager
@@ -25,13 +29,11 @@ def held(data: Path, about: dict[str, Any]) -> Iterator[None]:
             f"{path} cannot be opened: {error.strerror}.", "Name another home with --home."
         ) from error
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not _locked(file):
             raise HomeHeld(
                 f"Another daemon holds {data.parent}: {holder(data) or 'it is just starting'}.",
                 "Stop that one first, or give this one a home of its own with --home.",
-            ) from error
+            )
         _write(file, json.dumps({"pid": os.getpid(), **about}))
         try:
             yield
@@ -50,6 +52,8 @@ def holder(data: Path) -> str | None:
         about = json.loads(text)
     except ValueError:
         return None  # it is being written this very moment
+    if not isinstance(about, dict):
+        return None
     return ", ".join(f"{name} {value}" for name, value in about.items())
 
 
@@ -62,6 +66,18 @@ def is_held(data: Path) -> bool:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
+            return True
+    return False
+
+
+def _locked(file: IO[str]) -> bool:
+    """Take the lock; who only looks has it for a moment, a daemon for its life."""
+    for _ in range(TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(PATIENCE_S / TRIES)
+        else:
             return True
     return False
 

@@ -44,6 +44,7 @@ KINDS: Final[dict[type, int]] = {
 OUTSIDE: Final = frozenset({1, 2, 3, 4, 5, 7})  # what no venue and no core can make by itself
 REPORT: Final = 6
 DIGEST: Final = 21
+INTEGERS: Final = b"0123456789-,[]"  # all that the core's records are written with
 NAMES: Final = {kind: what.__name__.lower() for what, kind in KINDS.items()} | {DIGEST: "digest"}
 
 encode: Final = msgspec.json.Encoder().encode
@@ -112,9 +113,9 @@ class Pen:
         return self._row(DIGEST, self.head.at_ms, core, arrived_at_ms, "")
 
     def _row(self, kind: int, at_ms: int, core: bytes, arrived_at_ms: int, note: str) -> Row:
-        assert kind == DIGEST or b"." not in core, "No float decides anything."
+        assert kind == DIGEST or not core.translate(None, INTEGERS), "No float decides anything."
         trace = traced(self.head.trace, kind, core)
-        chain = chained(self.head.chain, trace, self.run, arrived_at_ms, note)
+        chain = chained(self.head.chain, trace, at_ms, self.run, arrived_at_ms, note)
         self.head = Head(self.head.number + 1, trace, chain, at_ms)
         return Row(
             self.head.number, kind, at_ms, core.decode(), self.run, arrived_at_ms, note, chain
@@ -135,8 +136,10 @@ def traced(trace: bytes, kind: int, core: bytes) -> bytes:
     return blake2b(trace + _PREFIX[kind] + core, digest_size=32).digest()
 
 
-def chained(chain: bytes, trace: bytes, run: int, arrived_at_ms: int, note: str) -> bytes:
-    edge = b"%d,%d," % (run, arrived_at_ms)
+def chained(
+    chain: bytes, trace: bytes, at_ms: int, run: int, arrived_at_ms: int, note: str
+) -> bytes:
+    edge = b"%d,%d,%d," % (at_ms, run, arrived_at_ms)
     return blake2b(chain + trace + edge + note.encode(), digest_size=32).digest()
 
 
@@ -167,7 +170,7 @@ def verified(head: Head, rows: Iterable[Row]) -> Iterator[tuple[Head, Row]]:
         if row.kind not in _PREFIX:
             raise JournalBroken(f"Row {row.number} of the journal has an unknown kind.", RESTORE)
         trace = traced(head.trace, row.kind, row.core.encode())
-        chain = chained(head.chain, trace, row.run, row.arrived_at_ms, row.note)
+        chain = chained(head.chain, trace, row.at_ms, row.run, row.arrived_at_ms, row.note)
         if chain != row.chain:
             raise JournalBroken(
                 f"Row {row.number} of the journal was changed after it was written:"

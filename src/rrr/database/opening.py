@@ -4,6 +4,7 @@ Opening to write brings the settings of the house and the newest version of the 
 read changes nothing. Whatever SQLite complains of later is put into words here as well.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -96,7 +97,8 @@ def open_to_write(
 def open_to_read(path: Path, connector: Connector) -> sqlite3.Connection:
     """A connection that cannot write, nor fold the log into the file."""
     with told(path), ExitStack() as undo:
-        connection = undo.enter_context(closing(connector(_uri(path, "ro"))))
+        mode = "ro&immutable=1" if _rests(path) else "ro"
+        connection = undo.enter_context(closing(connector(_uri(path, mode))))
         _set(connection, *_FAST, "query_only = ON")
         undo.pop_all()
     return connection
@@ -109,6 +111,8 @@ def connect_read_only(path: Path, application_id: int | None = None) -> sqlite3.
     with told(path), ExitStack() as undo:
         connection = undo.enter_context(closing(open_to_read(path, plain)))
         if application_id is not None:
+            if _is_fresh(connection) or not version(connection):
+                raise NotFound(f"{path} holds nothing yet.", "Start a session: rrr --mode paper …")
             _refuse_foreign(connection, path, application_id)
         refuse_newer(connection, path)
         undo.pop_all()
@@ -148,6 +152,8 @@ def told(path: Path) -> Iterator[None]:
     """A drive that fails is told in words; a mistake in the SQL stays what it is."""
     try:
         yield
+    except UnicodeDecodeError as error:
+        raise StorageFailed(f"{path} is damaged: {error}.", "Restore a backup.") from error
     except sqlite3.Error as error:
         failure = in_words(path, error)
         if failure is None:
@@ -158,6 +164,8 @@ def told(path: Path) -> Iterator[None]:
 def in_words(path: Path, error: sqlite3.Error) -> RRRError | None:
     # Python's module complains without a code.
     code = int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+    if str(error).startswith("Could not decode to UTF-8"):
+        code = sqlite3.SQLITE_CORRUPT
     if code not in _WORDS:
         return None
     kind, what, advice = _WORDS[code]
@@ -172,6 +180,11 @@ def pragma(connection: sqlite3.Connection, name: str) -> Any:
 def _set(connection: sqlite3.Connection, *settings: str) -> None:
     for setting in settings:
         pragma(connection, setting)
+
+
+def _rests(path: Path) -> bool:
+    """Nobody has it open, and SQLite could not make the files beside it that a reader needs."""
+    return not os.access(path.parent, os.W_OK) and not Path(f"{path}-shm").exists()
 
 
 def _uri(path: Path, mode: str) -> str:

@@ -31,6 +31,7 @@ class Session:
     market: str
     signals: str
     finished: bool
+    state_hash: str | None  # of a finished one
 
     @property
     def about(self) -> dict[str, Any]:
@@ -69,7 +70,8 @@ class Snapshot:
     world: str
 
 
-SESSION = "SELECT id, name, key, mode, market, signals, finished_at_ms IS NOT NULL FROM sessions"
+SESSION = """SELECT id, name, key, mode, market, signals, finished_at_ms IS NOT NULL, state_hash
+    FROM sessions"""
 
 
 def key_of(about: Mapping[str, Any]) -> str:
@@ -114,7 +116,7 @@ def create(connection: sqlite3.Connection, key: str, units: Sequence[Unit], at_m
             "INSERT INTO session_instruments VALUES (?, ?, ?, ?, ?)",
             (number, place, instrument, unit.inferred, unit.source),
         )
-    return Session(number, name, key, about["mode"], about["market"], about["signals"], False)
+    return Session(number, name, key, about["mode"], about["market"], about["signals"], False, None)
 
 
 def named(connection: sqlite3.Connection, name: str | None) -> Session:
@@ -132,8 +134,8 @@ def named(connection: sqlite3.Connection, name: str | None) -> Session:
 
 
 def session_of(found: tuple[Any, ...]) -> Session:
-    number, name, key, mode, market, signals, finished = found
-    return Session(number, name, key, mode, market, signals, bool(finished))
+    number, name, key, mode, market, signals, finished, state_hash = found
+    return Session(number, name, key, mode, market, signals, bool(finished), state_hash)
 
 
 def units(connection: sqlite3.Connection, session: int) -> list[Unit]:
@@ -244,15 +246,23 @@ def journal(
 
 
 def last_closes(
-    connection: sqlite3.Connection, session: int, book: int, number: int
+    connection: sqlite3.Connection, session: int, book: int, wanted: Sequence[int]
 ) -> list[Close]:
-    """The last closes that a session met, the oldest first."""
+    """The last closes of a session, the oldest first, with so many candles of each instrument.
+
+    One that has gaps reaches further back than the others.
+    """
     rows = connection.execute(
-        "SELECT core FROM journal WHERE session = ? AND book = ? AND kind = 4"
-        " ORDER BY number DESC LIMIT ?",
-        (session, book, number),
-    ).fetchall()
-    return [msgspec.json.decode(core, type=Close) for (core,) in reversed(rows)]
+        "SELECT core FROM journal WHERE session = ? AND book = ? AND kind = 4 ORDER BY number DESC",
+        (session, book),
+    )
+    missing, closes = list(wanted), []
+    while any(number > 0 for number in missing):
+        close = msgspec.json.decode(next(rows)[0], type=Close)
+        closes.append(close)
+        for candle in close.candles:
+            missing[candle.instrument] -= 1
+    return closes[::-1]
 
 
 def head_of(session: Session) -> Head:
