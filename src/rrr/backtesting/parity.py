@@ -58,7 +58,7 @@ def replayed(connection: sqlite3.Connection, session: Session, core_hash: str) -
     faults = balance.faults(connection, *book, fold.world.state) if current else []
     if current and session.state_hash not in (None, digest):
         faults.append(f"the session was finished under the state hash {session.state_hash}")
-    same = fold.difference is None and not faults
+    same = fold.difference is None and not faults and fold.rows > 0
     return Verdict(same, fold.rows, tuple(left_out), fold.difference, tuple(faults), digest)
 
 
@@ -91,6 +91,8 @@ def in_words(verdict: Verdict) -> str:
     elif verdict.faults:
         lines.append("The rows are identical, but the books do not balance:")
         lines += [f"  {fault}" for fault in verdict.faults]
+    elif not verdict.rows:
+        lines.append("Nothing was compared: this version wrote none of the rows.")
     else:
         lines.append(f"identical: {verdict.rows:,} rows, state hash {verdict.state_hash}")
     return "\n".join(lines)

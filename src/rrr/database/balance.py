@@ -13,15 +13,16 @@ from rrr.core.ledger import QUOTE, Place, transfers
 from rrr.core.orders import Report, Status
 from rrr.core.state import State
 
-REPORTS = """SELECT number, core FROM journal
-    WHERE session = ? AND book = ? AND kind = 6 ORDER BY number"""
+REPORTS = """SELECT number, core FROM journal INDEXED BY journal_by_kind
+    WHERE session = ? AND book = ? AND kind = 6 AND kind NOT IN (4, 5) ORDER BY number"""
 BOOKED = """SELECT number, source, target, currency, amount FROM transfers
     WHERE session = ? AND book = ? AND source <> 5 ORDER BY number, part"""
 FILLS = "SELECT number FROM fills WHERE session = ? AND book = ? ORDER BY number"
 BALANCES = """SELECT place, currency, sum(amount) FROM postings
     WHERE session = ? AND book = ? GROUP BY place, currency"""
 ORDERS = "SELECT count(*) FROM orders WHERE session = ? AND book = ?"
-ORDER_ROWS = "SELECT count(*) FROM journal WHERE session = ? AND book = ? AND kind = 11"
+ORDER_ROWS = """SELECT count(*) FROM journal
+    WHERE session = ? AND book = ? AND kind = 11 AND kind NOT IN (4, 5)"""
 CLOSES = "SELECT count(*) FROM equity WHERE session = ? AND book = ?"
 CLOSE_ROWS = "SELECT count(*) FROM journal WHERE session = ? AND book = ? AND kind = 4"
 

@@ -22,7 +22,8 @@ TRIPS = """SELECT count(*), sum(profit > 0) FROM fills
     WHERE session = ? AND book = ? AND profit IS NOT NULL"""
 REFUSALS = """SELECT reason, sum(times) FROM refusals
     WHERE session = ? AND book = ? GROUP BY reason ORDER BY 2 DESC"""
-KINDS = """SELECT count(*) FROM journal WHERE session = ? AND book = ? AND kind IN (12, 14)"""
+KINDS = """SELECT count(*) FROM journal WHERE session = ? AND book = ? AND kind IN (12, 14)
+    AND kind NOT IN (4, 5)"""
 FEES = """SELECT sum(amount) FROM transfers
     WHERE session = ? AND book = ? AND target = ? AND currency = ?"""
 BASE_FEES = "SELECT instrument, sum(fee_grains * price) FROM fills WHERE session = ? AND book = ?"

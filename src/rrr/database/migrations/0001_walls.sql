@@ -97,7 +97,8 @@ CREATE TABLE journal (
     PRIMARY KEY (session, book, number),
     FOREIGN KEY (session, book) REFERENCES books
 ) STRICT, WITHOUT ROWID;
--- Closes (4) and signals (5) are the many; all else is found by kind.
+-- Closes (4) and signals (5) are the many; all else is found by kind. A query that wants this index
+-- says so in the index's own words: NOT IN (4, 5).
 CREATE INDEX journal_by_kind ON journal (session, book, kind, number) WHERE kind NOT IN (4, 5);
 
 -- A snapshot only saves time: state is the fold of the journal. Its seal is the hash of its chain
@@ -356,16 +357,16 @@ FROM journal j JOIN models m ON m.id = json_extract(j.core, '$[3]') WHERE j.kind
 CREATE VIEW order_states AS
 SELECT session, book, number, at_ms, json_extract(core, '$[1]') AS sequence,
     'sending' AS state, 0 AS quantity, NULL AS rejection
-FROM journal WHERE kind = 11
+FROM journal WHERE kind = 11 AND kind NOT IN (4, 5)
 UNION ALL
 SELECT session, book, number, at_ms, json_extract(core, '$[2]'), 'cancelling', 0, NULL
-FROM journal WHERE kind = 12
+FROM journal WHERE kind = 12 AND kind NOT IN (4, 5)
 UNION ALL
 SELECT session, book, number, at_ms, json_extract(core, '$[2]'),
     CASE json_extract(core, '$[3]')
         WHEN 1 THEN 'accepted' WHEN 2 THEN 'filled' WHEN 3 THEN 'cancelled' ELSE 'rejected' END,
     json_extract(core, '$[5]'), nullif(json_extract(core, '$[10]'), 0)
-FROM journal WHERE kind = 6;
+FROM journal WHERE kind = 6 AND kind NOT IN (4, 5);
 
 -- The law in force from each of these moments on: core.state.Law, field by field.
 CREATE VIEW risk_limits AS
@@ -380,8 +381,8 @@ SELECT j.session, j.book, j.number, j.at_ms,
     json_extract(j.core, '$[1][14]') AS cooldown_ms,
     json_extract(j.core, '$[1][15]') AS stale_ms,
     json_extract(j.core, '$[1][16]') AS synthetic_may_open
-FROM journal j WHERE j.kind = 1;
+FROM journal j WHERE j.kind = 1 AND j.kind NOT IN (4, 5);
 
 CREATE VIEW digests AS
 SELECT session, book, number, at_ms, json_extract(core, '$[1]') AS digest
-FROM journal WHERE kind = 21;
+FROM journal WHERE kind = 21 AND kind NOT IN (4, 5);
