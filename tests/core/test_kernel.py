@@ -177,7 +177,7 @@ def test_what_cannot_be_protected_is_sold_at_the_next_close() -> None:
     assert talk.says(Status.REJECTED, stop, rejection=int(Rejection.CAPACITY)) == ()
     (sale,) = talk.close()
     assert isinstance(sale, Order)
-    assert (sale.side, sale.quantity, sale.cause) == (Side.SELL, stop.quantity, Cause.STOP)
+    assert (sale.side, sale.quantity, sale.cause) == (Side.SELL, stop.quantity, Cause.UNPROTECTED)
 
 
 def test_a_word_about_an_order_that_is_no_longer_ours_moves_nothing() -> None:

@@ -78,7 +78,7 @@ def test_at_a_human_pace_every_decision_says_why() -> None:
     # The price falls through the stop; the next wish meets the cool-down.
     sold = told.close(candle(PRICE * 9 // 10, open=PRICE), signal=10_000)
     assert "SELL" in sold[0]
-    assert sold[0].endswith("(protect, baseline)")
+    assert sold[0].endswith("(stop, baseline)")
     assert sold[1].endswith("refused BTC-USD: cooldown  (baseline)")
     again = told.close(candle(PRICE * 9 // 10), signal=10_000)
     assert told.session.lane.refused == 2

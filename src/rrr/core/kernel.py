@@ -191,7 +191,9 @@ def on_stop(
         return ledger.Booked(account, lane)  # too late to cancel: the fill is on its way
     elif report.status == Status.REJECTED:
         # What cannot be protected is not kept.
-        lane = lane._replace(due=-lots(instrument, lane.quantity), cause=int(Cause.STOP), attempt=0)
+        lane = lane._replace(
+            due=-lots(instrument, lane.quantity), cause=int(Cause.UNPROTECTED), attempt=0
+        )
     return ledger.Booked(account, lane._replace(stop=NO_ORDER))
 
 
@@ -200,7 +202,8 @@ def guarded(law: Law, lane: Lane, instrument: Instrument, price: int) -> Lane:
     below = price - up(price, law.stop_bps, BPS)
     stop = max(below - below % instrument.tick, instrument.tick)
     above = price + up(price, law.target_bps, BPS)
-    return lane._replace(stop_price=max(stop, lane.stop_price), target_price=above)
+    target = above + -above % instrument.tick
+    return lane._replace(stop_price=max(stop, lane.stop_price), target_price=target)
 
 
 def release(account: Account, lane: Lane, instrument: Instrument) -> ledger.Booked:
@@ -275,7 +278,7 @@ def protect(account: Account, lane: Lane, instrument: Instrument, held: int) -> 
         int(Side.SELL),
         held,
         lane.stop_price - lane.stop_price % instrument.tick,
-        int(Cause.PROTECT),
+        int(Cause.STOP),
         0,
         0,
         int(Stage.SENDING),

@@ -24,7 +24,7 @@ class Cause(IntEnum):
     SIGNAL = 1
     STOP = 2
     TARGET = 3
-    PROTECT = 4
+    UNPROTECTED = 4  # the venue would not take the stop
 
 
 class Stage(IntEnum):

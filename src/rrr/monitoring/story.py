@@ -31,15 +31,17 @@ class Story:
 
     def tell(self, record: Sequence[Event | Decision], state: State) -> list[str]:
         """The lines of what one event caused, with the state that it left."""
-        lines = []
+        lines, at_ms = [], 0
         for item in record:
+            if not isinstance(item, Order):
+                at_ms = item.at_ms  # an order leaves when the event before it enters
             match item:
                 case Close():
                     lines += self._days(item, state)
                 case Order():
                     self.causes[item.sequence] = Cause(item.cause).name.lower()
                     if self.every and item.kind == Kind.STOP:
-                        lines.append(self._stop(item, state))
+                        lines.append(self._stop(item, state, at_ms))
                 case Report() if item.status == Status.FILLED:
                     self.fills += 1
                     if self.every:
@@ -93,13 +95,13 @@ class Story:
             f" fee {fee}  ({cause}, {self.signals})"
         )
 
-    def _stop(self, order: Order, state: State) -> str:
+    def _stop(self, order: Order, state: State, at_ms: int) -> str:
         unit, lane = self.units[order.instrument], state.lanes[order.instrument]
         target = figure(lane.target_price, unit.points)
         # What the same candle stopped out has no target left.
         watched = f", target {target} watched" if lane.target_price else ""
         return (
-            f"{utc(lane.marked_at_ms)}  stop {figure(order.quantity, unit.grains)} {unit.symbol}"
+            f"{utc(at_ms)}  stop {figure(order.quantity, unit.grains)} {unit.symbol}"
             f" at {figure(order.price, unit.points)}{watched}"
         )
 
