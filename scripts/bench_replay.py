@@ -109,12 +109,12 @@ async def with_database(house: House, moments: Sequence[Moment], home: Path) -> 
 async def taken(house: House, engine: Engine, moments: Sequence[Moment]) -> float:
     """As `rrr.main` takes them: the next batch is decided while the last is committed."""
     story = Story(house.terms.units, "baseline", every_decision=False)
-    trading = main_room.House(engine, story, say=lambda line: None)
+    trading = main_room.House(engine, story, lambda line: None, asyncio.Event())
     began = time.perf_counter()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(main_room.decide(trading, tasks))
         for start in range(0, len(moments), BATCH):
-            await trading.inbox.put((list(moments[start : start + BATCH]), None))
+            await trading.inbox.put(list(moments[start : start + BATCH]))
         await trading.inbox.put(None)
     return time.perf_counter() - began
 

@@ -31,7 +31,7 @@ class Session:
     market: str
     signals: str
     finished: bool
-    state_hash: str | None  # of a finished one
+    state_hash: str | None = None  # of a finished one
 
     @property
     def about(self) -> dict[str, Any]:
