@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,8 +17,10 @@ from typing import Any, Final
 import pytest
 
 from rrr import cli
+from rrr.config import Home
 from rrr.core import errors
 from rrr.core.errors import RRRError
+from rrr.database import get_db
 from rrr.database.holder import held
 from rrr.database.opening import LIVE
 from tests.storm.homes import BEGINS_MS, HOUR_MS, ROOT, made
@@ -326,6 +329,33 @@ def test_a_daemon_that_does_not_answer_does_not_hide_the_books(rrr: Rrr, copy: P
         assert "does not answer" in rrr("status", "--home", copy).out
         assert rrr("halt", "--home", copy).code == 69
     assert rrr("status", "--json", "--home", copy).found["state"] == "died"
+
+
+def test_who_looks_sees_one_moment_while_a_daemon_goes_on(copy: Path) -> None:
+    def count() -> int:
+        return int(reader.execute("SELECT count(*) FROM equity").fetchone()[0])
+
+    with (
+        cli.reading(Namespace(home=copy, mode="paper")) as reader,
+        closing(sqlite3.connect(copy / "data" / "paper.db")) as daemon,
+    ):
+        before = count()
+        with daemon:
+            assert daemon.execute("DELETE FROM equity").rowcount == before
+        assert count() == before
+
+
+async def test_the_home_of_the_environment_is_everybodys_unless_another_is_named(
+    rrr: Rrr, traded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(traded.parent))
+    monkeypatch.setenv("RRR_HOME", f"~/{traded.name}")
+    assert Home.at().root == traded
+    assert rrr("sessions", "--json").found["sessions"][0]["session"] == "paper-1"
+    async with get_db("paper") as reader:
+        assert await reader.read("SELECT name FROM sessions") == [("paper-1",)]
+    assert Home.at(tmp_path).root == tmp_path
+    refused(rrr("sessions", "--home", tmp_path), 66, f"{tmp_path}")
 
 
 def test_a_session_that_does_not_exist_is_told_with_those_that_do(rrr: Rrr, traded: Path) -> None:

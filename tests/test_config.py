@@ -369,8 +369,16 @@ def test_with_no_files_yaml_and_dotenv_are_not_even_imported(tmp_path: Path) -> 
     subprocess.run([sys.executable, "-c", program, tmp_path], env=environ, check=True)
 
 
-def test_a_home_is_the_checkout_unless_another_is_named(tmp_path: Path) -> None:
-    assert Home.at().root == Path(__file__).resolve().parents[1]
+def test_a_home_is_the_checkout_unless_another_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout = Path(__file__).resolve().parents[1]
+    monkeypatch.delenv("RRR_HOME", raising=False)
+    assert Home.at().root == checkout
+    monkeypatch.setenv("RRR_HOME", "")
+    assert Home.at().root == checkout
+    monkeypatch.setenv("RRR_HOME", str(tmp_path / "named"))
+    assert Home.at().root == tmp_path / "named"
     assert Home.at(tmp_path).root == tmp_path
     assert Home.at(Path("here")).root == Path.cwd() / "here"
 

@@ -1,5 +1,6 @@
 """One life of the daemon after another: asked, stopped, and going on as if nothing had been."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -8,13 +9,18 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from rrr import cli
+from rrr import cli, main
+from rrr.config import Home, load
+from rrr.data_pipeline.instruments import decimal_text
+from rrr.monitoring.story import Story
+from tests.storm import lives
 from tests.storm.homes import (
     BEGINS_MS,
     HOUR_MS,
@@ -126,9 +132,9 @@ def test_a_daemon_is_asked_halted_and_resumed_from_outside(
         assert house.command("replay").told["identical"]
         assert house.command("sessions").told["sessions"][0]["finished_at_ms"] is None
 
-        assert "halt" in house.command("halt", "--reason", "the roof is on fire").told["said"]
+        assert "halt" in house.command("halt", "--reason", "on fire: \udcfc").told["said"]
         halt = house.command("status").told["halt"]
-        assert (halt["reason"], halt["note"]) == ("operator", "the roof is on fire")
+        assert (halt["reason"], halt["note"]) == ("operator", "on fire: ?")
         assert "resume" in house.command("resume").told["said"]
         assert house.command("status").told["halt"] is None
 
@@ -136,6 +142,73 @@ def test_a_daemon_is_asked_halted_and_resumed_from_outside(
         assert ended(process).code == 0
     assert house.command("halt").code == 69
     assert house.command("replay").told["identical"]
+
+
+async def test_what_is_said_of_a_daemon_is_committed(tmp_path: Path) -> None:
+    """A halt in bytes that no file can hold is one; what is only decided is not told."""
+    async with lives.living(tmp_path / "paper.db") as engine:
+        story = Story(lives.terms().units, "baseline", every_decision=False)
+        house = main.House(engine, story, lambda line: None, asyncio.Event())
+        begun = engine.head.number
+        batch = engine.decide(lives.moments()[:5])
+        assert engine.head.number > begun
+        assert (await main.answer(house, {"verb": "status"}))["rows"] == begun
+        await engine.commit(batch)
+        told = await main.answer(house, {"verb": "status"})
+        assert (told["rows"], told["at_ms"]) == (engine.head.number, engine.head.at_ms)
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(main.decide(house, tasks))
+            await main.answer(house, {"verb": "halt", "reason": "Verlust\udcfc\ud800"})
+            await house.inbox.put(None)
+    assert lives.ask(tmp_path / "paper.db", "SELECT note FROM halts") == [("Verlust??",)]
+
+
+def test_a_market_whose_name_is_no_text_is_traded(tmp_path: Path) -> None:
+    try:
+        market = made(tmp_path / "m\udce4rkt", hours=30)
+    except OSError:
+        pytest.skip("this system takes no such name")
+    assert traded(tmp_path / "home", *market)["books_balanced"]
+    (replay,) = House(tmp_path / "home", ()).ask("SELECT value FROM settings WHERE name = 'replay'")
+    assert replay == (str(tmp_path / "m?rkt"),)
+
+
+def test_a_home_adds_rules_to_those_of_the_house_and_has_the_last_word(tmp_path: Path) -> None:
+    home = Home.at(tmp_path / "home")
+    home.prepare()
+    (home.config / "instruments.toml").write_text(
+        '[coinbase."BTC-USD"]\ntick = "0.5"\nlot = "0.001"\n'
+        '[coinbase."NEW-USD"]\ntick = "0.25"\nlot = "1"\n',
+        encoding="utf-8",
+    )
+    for symbol in ("BTC-USD", "ETH-USD", "NEW-USD"):
+        place = tmp_path / "market" / "coinbase" / symbol
+        place.mkdir(parents=True)
+        (place / "1h.csv").write_text(HEADER + f"{BEGINS_MS},100,100,100,100,5\n")
+    loaded = load(home, overrides={"replay": str(tmp_path / "market")}, environ={})
+    specs = [one.spec for one in main.recorded(home, loaded.settings).instruments]
+    ticks = {s.symbol: Decimal(decimal_text(s.tick, s.points)) for s in specs}
+    assert (ticks["BTC-USD"], ticks["NEW-USD"]) == (Decimal("0.5"), Decimal("0.25"))
+    assert ticks["ETH-USD"] == Decimal("0.01"), "The house speaks where the home does not."
+    assert not any(spec.inferred for spec in specs)
+
+
+def test_books_that_do_not_balance_never_finish_a_session(
+    tmp_path: Path, market: Sequence[str]
+) -> None:
+    with living(House(tmp_path, market, speed=HUMAN), "2024-01-05") as process:
+        process.send_signal(signal.SIGTERM)
+        ended(process)
+    house = House(tmp_path, market)
+    ((fill,),) = house.ask("SELECT min(number) FROM fills")
+    lives.spoil(house.path, f"DELETE FROM transfers WHERE number = {fill} AND part = 1")
+    last = house.run()
+    assert last.code == 77, last.err
+    assert last.told["error"] == "JournalBroken"
+    assert f"the transfers of row {fill} are not those of its fill" in last.told["what"]
+    assert house.state_hash() is None
+    assert not house.command("status").told["finished"]
 
 
 def test_a_finished_market_begins_a_new_session_with_the_same_end(

@@ -233,7 +233,7 @@ def trade(options: argparse.Namespace) -> int:
             " exchange, no armed keys, no model that passed its gate.",
             "Use --mode paper.",
         )
-    from rrr.main import trade as live_through_it
+    from rrr.main import session
 
     home = home_of(options)
     loaded = load(options, home)
@@ -241,7 +241,7 @@ def trade(options: argparse.Namespace) -> int:
     def aloud(line: str) -> None:
         say(line, sys.stderr if options.json else sys.stdout)
 
-    told, words = asyncio.run(live_through_it(home, loaded, new=options.new, say=aloud))
+    told, words = asyncio.run(session(home, loaded, new=options.new, say=aloud))
     tell(options, told, lambda: f"\n{words}")
     return 0
 
@@ -332,6 +332,7 @@ def reading(options: argparse.Namespace) -> Iterator[sqlite3.Connection]:
     try:
         connection = connect_read_only(path, MODES[options.mode])
         with closing(connection), told(path):
+            connection.execute("BEGIN")  # one moment of the database, while a daemon goes on
             yield connection
     except OSError as error:
         raise HomeUnusable(

@@ -7,33 +7,37 @@ stops us, we end after a commit; whoever kills us, we go on from the last one.
 import asyncio
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from rrr import __version__
 from rrr.api import controls
 from rrr.config import Home, Loaded, Settings
 from rrr.config.schema import flat, text
-from rrr.core.errors import NotFound, Unavailable, UsageError
+from rrr.core.errors import JournalBroken, NotFound, Unavailable, UsageError
 from rrr.core.events import Command, Verb
+from rrr.core.market import QUANTA
 from rrr.data_pipeline import instrument_rules
 from rrr.data_pipeline.instruments import decimal_text
 from rrr.data_pipeline.replay import Replay, replay
 from rrr.database import sessions
 from rrr.database.client import Client, get_db
 from rrr.database.holder import held
+from rrr.database.journal import RESTORE
 from rrr.database.sessions import PRINCIPAL, Life, Unit
 from rrr.monitoring.story import Story
 from rrr.monitoring.summary import summary, told
 from rrr.neural_network.baseline import Trend
 from rrr.trading.engine.engine import Batch, Engine, Moment
 from rrr.trading.engine.opening import Terms, opened
-from rrr.trading.engine.terms import QUANTA, instrument_of, law_of
+from rrr.trading.engine.terms import instrument_of, law_of
 from rrr.trading.engine.venue import Paper
 
 BATCH = 128  # closes that share a commit when nobody waits for them
@@ -63,7 +67,7 @@ class House:
     )
 
 
-async def trade(home: Home, loaded: Loaded, *, new: bool, say: Say) -> tuple[dict[str, Any], str]:
+async def session(home: Home, loaded: Loaded, *, new: bool, say: Say) -> tuple[dict[str, Any], str]:
     """Trade on paper until the market ends or somebody stops us; the summary, and its words."""
     settings = loaded.settings
     stop = asyncio.Event()
@@ -71,8 +75,9 @@ async def trade(home: Home, loaded: Loaded, *, new: bool, say: Say) -> tuple[dic
     market = recorded(home, settings)
     home.prepare()
     with held(home.data, {"mode": "paper", "since": f"{time.strftime('%Y-%m-%d %H:%M:%S %z')}"}):
-        terms, life = terms_of(market, settings), life_of(market, loaded)
+        terms = terms_of(market, settings)
         async with get_db("paper", home.root, read_only=False) as db:
+            life = life_of(market, loaded, db)
             engine = await opened(db, terms, life, Paper(), now_ms, new=new)
             story = Story(terms.units, settings.signals, settings.speed != "max")
             house = House(engine, story, say, stop)
@@ -80,9 +85,12 @@ async def trade(home: Home, loaded: Loaded, *, new: bool, say: Say) -> tuple[dic
                 say(line)
             trend = await warmed(db, engine, settings)
             path = controls.socket_path(home.root)
-            async with controls.listening(path, partial(answer, house)), asyncio.TaskGroup() as all:
-                all.create_task(feed(house, market, trend, settings))
-                all.create_task(decide(house, all))
+            async with (
+                controls.listening(path, partial(answer, house)),
+                asyncio.TaskGroup() as tasks,
+            ):
+                tasks.create_task(feed(house, market, trend, settings))
+                tasks.create_task(decide(house, tasks))
             return await farewell(house, terms)
 
 
@@ -130,7 +138,7 @@ async def commit(house: House, batch: Batch, asked: Asked | None) -> None:
 
 async def answer(house: House, asked: dict[str, Any]) -> dict[str, Any]:
     """Answer a command from outside. Raise Unavailable for what cannot be asked."""
-    head = house.engine.head
+    head = house.engine.committed
     match asked["verb"]:
         case "status":
             up_s = round(time.monotonic() - house.started_s, 1)
@@ -139,7 +147,9 @@ async def answer(house: House, asked: dict[str, Any]) -> dict[str, Any]:
             if house.stop.is_set():
                 raise Unavailable("It is about to end.", "Ask again once it runs.")
             done = asyncio.get_running_loop().create_future()
-            await house.inbox.put(Asked(Verb[verb.upper()], str(asked.get("reason", "")), done))
+            await house.inbox.put(
+                Asked(Verb[verb.upper()], clean(str(asked.get("reason", ""))), done)
+            )
             words = "halted: no new risk" if verb == "halt" else "resumed"
             return {"said": f"{words} (row {await done:,} of the journal)"}
         case verb:
@@ -190,9 +200,9 @@ def recorded(home: Home, settings: Settings) -> Replay:
             "Name recorded ones: --replay PATH (a parquet or CSV file, or a tree of them).",
         )
     known: instrument_rules.Known = {}
-    for folder in (Home.at().config, home.config):
+    for folder in (Path(__file__).parents[2] / "config", home.config):
         with suppress(NotFound):  # a home may have rules of its own
-            known = instrument_rules.load(folder / "instruments.toml")
+            known = {**known, **instrument_rules.load(folder / "instruments.toml")}
     return replay(
         settings.replay,
         settings.symbols,
@@ -234,10 +244,16 @@ def terms_of(market: Replay, settings: Settings) -> Terms:
     )
 
 
-def life_of(market: Replay, loaded: Loaded) -> Life:
-    """This process, the settings that it was given, and what it noticed about its data."""
-    settings = [(n, text(v), loaded.origin(n)) for n, v in flat(loaded.settings).items()]
-    notes: list[tuple[str, dict[str, Any]]] = []
+def life_of(market: Replay, loaded: Loaded, db: Client) -> Life:
+    """This process, the settings that it was given, and what it noticed at its start."""
+    settings = [
+        (n, clean(text(v)), clean(loaded.origin(n))) for n, v in flat(loaded.settings).items()
+    ]
+    map_gib = f"{db.mmap_granted / 2**30:.1f} GiB"
+    notes: list[tuple[str, dict[str, Any]]] = [
+        ("database", {"SQLite": sqlite3.sqlite_version, "memory map": map_gib}),
+        *(("database", {"note": note}) for note in db.notes),
+    ]
     for one, rows in zip(market.instruments, market.recorded, strict=True):
         spec = one.spec
         notes += [("data", {"symbol": spec.symbol, "note": note}) for note in rows.notes]
@@ -278,13 +294,23 @@ async def farewell(house: House, terms: Terms) -> tuple[dict[str, Any], str]:
     """The summary. A market that ended finishes its session; a stopped one can go on."""
     engine, session = house.engine, house.engine.session
     over, state_hash = engine.head.at_ms == terms.ends_at_ms, engine.state_hash
-    found = await engine.end(
-        over, lambda c: summary(c, session, engine.state, terms.units, state_hash)
-    )
-    outcome = "finished" if over else "stopped: the same command goes on"
+
+    def words(connection: sqlite3.Connection) -> dict[str, Any]:
+        found = summary(connection, session, engine.state, terms.units, state_hash)
+        if not found["books_balanced"]:
+            raise JournalBroken("The books do not balance: " + "; ".join(found["faults"]), RESTORE)
+        return found
+
+    found = await engine.end(over, words)
+    outcome = "finished" if over else "stopped: the same command, without --new, goes on"
     return found, told(found, terms.units[0].quote, outcome)
 
 
+def clean(text: str) -> str:
+    """What a person typed, without what no file can hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def now_ms() -> int:
-    """The only clock of the house."""
+    """When rows arrive, for the edge columns; the core is told the market's time."""
     return time.time_ns() // 1_000_000

@@ -87,6 +87,26 @@ async def test_who_never_asks_does_not_hold_up_the_end(runtime: Path) -> None:
     assert not path.exists()
 
 
+async def test_who_waits_for_an_answer_does_not_hold_up_an_end_by_a_fault(runtime: Path) -> None:
+    waiting: asyncio.Future[asyncio.Task[Any] | None] = asyncio.Future()
+
+    async def never(_: dict[str, Any]) -> dict[str, Any]:
+        waiting.set_result(asyncio.current_task())
+        return await asyncio.Future()
+
+    path = controls.socket_path(runtime / "home")
+    with closing(socket.socket(socket.AF_UNIX)) as one, pytest.raises(ZeroDivisionError):
+        async with controls.listening(path, never):
+            one.connect(str(path))
+            one.sendall(b'{"verb": "halt"}\n')
+            await waiting
+            raise ZeroDivisionError
+    talk = waiting.result()
+    assert talk is not None
+    assert talk.cancelling(), "Before Python 3.12 it only stays behind; since then it hangs."
+    assert not path.exists()
+
+
 async def test_the_socket_of_a_process_that_died_is_no_obstacle(runtime: Path) -> None:
     path = controls.socket_path(runtime / "home")
     with closing(socket.socket(socket.AF_UNIX)) as dead:

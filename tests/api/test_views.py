@@ -50,7 +50,8 @@ async def test_the_books_are_those_of_the_state(path: Path) -> None:
         for position, lane in zip(found["positions"], state.lanes, strict=True):
             assert position["quantity"] == lane.quantity / 10**8
             assert position["mark"] == lane.mark / 10**4
-            assert position["stop"] == (lane.stop_price / 10**4 or None)
+            resting = lane.stop.price if lane.stop.kind else 0
+            assert position["stop"] == (resting / 10**4 or None)
         words = views.in_words(found | {"live": PULSE})
     assert words.startswith("paper-1  running  paper · replay · baseline\n")
     assert "  daemon    pid 7, up 4.2 s" in words

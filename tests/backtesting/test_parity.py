@@ -232,6 +232,24 @@ BOOKS = {
         "DELETE FROM equity WHERE at_ms = (SELECT max(at_ms) FROM equity)",
         "equity",
     ),
+    "another last equity": (
+        "UPDATE equity SET cash = cash - 1, worth = worth + 1"
+        " WHERE at_ms = (SELECT max(at_ms) FROM equity)",
+        "the last equity",
+    ),
+    "another peak": (
+        "UPDATE equity SET peak = peak + 1 WHERE at_ms = (SELECT max(at_ms) FROM equity)",
+        "the last equity",
+    ),
+    "another position": (
+        "UPDATE positions SET quantity = quantity + 1 WHERE instrument = 2",
+        "the position of instrument 2",
+    ),
+    "another mark": (
+        "UPDATE positions SET mark = mark + 1 WHERE instrument = 1",
+        "the position of instrument 1",
+    ),
+    "a lost position": ("DELETE FROM positions WHERE instrument = 3", "position of instrument 3"),
 }
 
 

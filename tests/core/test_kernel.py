@@ -270,6 +270,44 @@ def test_a_person_halts_and_resumes() -> None:
     assert isinstance(talk.signal(10_000)[0], Order)
 
 
+@pytest.mark.parametrize("accepted", [False, True])
+def test_a_halt_calls_back_a_purchase_on_its_way_and_only_once(accepted: bool) -> None:
+    talk = flat()
+    talk.signal(10_000)
+    bought = talk.order()
+    if accepted:
+        talk.says(Status.ACCEPTED, bought)
+    halt = Command(talk.at_ms, int(Verb.HALT))
+    stop = Halted(talk.at_ms, int(Halt.OPERATOR))
+    talk.state, told = step(talk.state, halt)
+    assert told == (stop, Cancel(talk.at_ms, 0, bought.sequence))
+    assert talk.lane.take.stage == Stage.CANCELLING
+    talk.state, told = step(talk.state, halt)
+    assert told == (stop,)
+    assert talk.says(Status.CANCELLED, bought) == ()
+    assert (talk.lane.due, talk.lane.hold, talk.state.account.held) == (0, 0, 0)
+
+
+def test_a_drawdown_calls_back_a_purchase_on_its_way() -> None:
+    talk = held()
+    talk.state, _ = step(talk.state, Limits(START, law(exposure_max_bps=8_000, drawdown_max_bps=1)))
+    (more,) = talk.signal(10_000)
+    assert isinstance(more, Order)
+    told = talk.close(PRICE * 99 // 100)
+    halted = Halted(talk.at_ms, int(Halt.DRAWDOWN))
+    assert told == (halted, Cancel(talk.at_ms, 0, more.sequence))
+
+
+def test_a_halt_leaves_stops_and_sales_alone() -> None:
+    talk = held()
+    halted = (Halted(talk.at_ms, int(Halt.OPERATOR)),)
+    assert step(talk.state, Command(talk.at_ms, int(Verb.HALT)))[1] == halted
+    talk.signal(0)
+    talk.says(Status.CANCELLED, talk.lane.stop)
+    assert talk.lane.take.side == Side.SELL
+    assert step(talk.state, Command(talk.at_ms, int(Verb.HALT)))[1] == halted
+
+
 def test_a_fresh_book_knows_nothing_until_it_is_told() -> None:
     state, told = step(EMPTY, Limits(START, LAW))
     state, _ = step(state, Listing(START, BTC))

@@ -22,6 +22,7 @@ from rrr.core.events import (
     Decision,
     Event,
     Flow,
+    Halted,
     Limits,
     Listing,
     Refused,
@@ -30,7 +31,7 @@ from rrr.core.events import (
 )
 from rrr.core.kernel import step
 from rrr.core.ledger import QUOTE, Place
-from rrr.core.market import BPS, PPM, lots
+from rrr.core.market import BPS, PPM, lots, sellable
 from rrr.core.orders import NO_ORDER, Cancel, Kind, Order, Rejection, Report, Side, Status
 from rrr.core.rules import MINUTE_MS, Refusal
 from rrr.core.state import EMPTY, Account, Halt, Law, State
@@ -118,6 +119,8 @@ def disturbed(seed: int, n: int, on: tuple[Listed, ...]) -> Iterator[Event]:
                 yield Flow(event.at_ms, random.choice([CAPITAL // 10, -2_500, -9_000]))
             case Close(), chance if chance < 0.1:
                 yield Command(event.at_ms, int(random.choice(list(Verb))))
+            case Signal(), chance if chance < 0.02:
+                yield Command(event.at_ms, int(random.choice(list(Verb))))
 
 
 def watch(before: State, told: list[Event | Decision], now: Session, posted: Balances) -> None:
@@ -127,6 +130,7 @@ def watch(before: State, told: list[Event | Decision], now: Session, posted: Bal
     every_currency_sums_to_zero(told, now, posted)
     every_position_is_protected(now)
     every_order_is_legal(before, told, now)
+    no_purchase_is_filled_while_halted_or_above_its_cap(before, told)
 
 
 def everything_is_an_integer(told: list[Event | Decision], now: Session) -> None:
@@ -185,7 +189,7 @@ def every_position_is_protected(now: Session) -> None:
     for lane, of in zip(state.lanes, state.instruments, strict=True):
         held = lots(of, lane.quantity)
         leaving = lane.take.kind == Kind.TAKE and lane.take.side == Side.SELL
-        if policy.sellable(lane, of, held) and not leaving:
+        if sellable(of, lane.mark, held) and not leaving:
             assert lane.stop.kind == Kind.STOP
             assert lane.stop.quantity == held
             assert lane.stop.price > 0
@@ -214,12 +218,23 @@ def every_order_is_legal(before: State, told: list[Event | Decision], now: Sessi
     assert now.account.sequence == sequence
 
 
+def no_purchase_is_filled_while_halted_or_above_its_cap(
+    before: State, told: list[Event | Decision]
+) -> None:
+    halted = before.account.halted
+    for one in told:
+        if isinstance(one, Halted):
+            halted = one.halt
+        elif isinstance(one, Report) and one.status == Status.FILLED and one.side == Side.BUY:
+            assert halted == Halt.NONE
+            assert one.notional <= before.law.order_notional_max
+
+
 def within_caps(before: State, bought: Order, asked: Signal) -> None:
-    """Every cap again, in exact fractions of what was known before the order."""
+    """Every cap again, at the worst price that the order accepts, in exact fractions."""
     under, mine, lane = before.law, before.account, before.lanes[bought.instrument]
     of = before.instruments[bought.instrument]
-    money = Fraction(bought.quantity * lane.mark, of.scale)
-    most = Fraction(bought.quantity * bought.price, of.scale)
+    money = Fraction(bought.quantity * bought.price, of.scale)
     total = mine.cash + sum(one.worth for one in before.lanes)
     assert mine.halted == Halt.NONE
     assert money <= under.order_notional_max
@@ -228,8 +243,8 @@ def within_caps(before: State, bought: Order, asked: Signal) -> None:
     assert gross <= Fraction(total * under.gross_max_bps, BPS)
     risk = sum(one.risk for one in before.lanes) + money * lane.volatility_ppm / PPM
     assert risk <= Fraction(total * under.book_volatility_max_ppm, PPM)
-    assert most + most * max(of.fee_taker_ppm, 0) / PPM <= mine.cash - mine.held
-    assert money >= of.notional_min
+    assert money + money * of.fee_taker_ppm / PPM <= mine.cash - mine.held
+    assert Fraction(bought.quantity * lane.mark, of.scale) >= of.notional_min
     assert bought.quantity >= of.quantity_min
     assert asked.at_ms >= lane.cooldown_until_ms
     assert lane.candles >= under.warmup_candles
@@ -259,7 +274,8 @@ def test_a_venue_refuses_nothing_that_the_kernel_sends(seed: int, under: Law) ->
     """Sizes are always legal: a rejection here would be an order that should not have been sent."""
     for one in play(seed, under, tuple(in_quote(of) for of in LISTED), 40).record:
         if isinstance(one, Report):
-            assert one.rejection in (Rejection.NONE, Rejection.COLLAR)
+            assert one.status != Status.REJECTED
+            assert one.rejection in (Rejection.NONE, Rejection.COLLAR, Rejection.NO_PRICE)
 
 
 @settings(LAWS, max_examples=15)
@@ -300,6 +316,9 @@ def test_the_histories_are_not_dull() -> None:
     assert {one.cause for one in record if isinstance(one, Order)} >= {1, 2, 3}
     assert any(one.fee_grains for one in fills)
     assert any(isinstance(one, Cancel) for one in record)
+    assert {one.rejection for one in record if isinstance(one, Report)} >= {
+        *(Rejection.NONE, Rejection.COLLAR, Rejection.NO_PRICE),
+    }
     assert any(isinstance(one, Order) and one.attempt > 3 for one in record)
     refusals = {one.refusal for one in record if isinstance(one, Refused)}
     assert refusals >= {
@@ -332,6 +351,10 @@ def protect_nothing(honest: Callable[..., object]) -> object:
     return lambda account, lane, instrument, held: kernel.Outcome(account, lane, NO_ORDER, 0, 0)
 
 
+def call_nothing_back(honest: Callable[..., object]) -> object:
+    return lambda state, at_ms: (state, (Halted(at_ms, state.account.halted),))
+
+
 def wish_in_floats(honest: Callable[..., int]) -> object:
     return lambda *args: honest(*args) * 1.0
 
@@ -344,6 +367,7 @@ def wish_in_floats(honest: Callable[..., int]) -> object:
         ("matching.fill", drop_a_fee),
         ("rules.refuse", judge_nothing),
         ("kernel.protect", protect_nothing),
+        ("kernel.stopped", call_nothing_back),
         ("kernel.wish", wish_in_floats),
     ],
 )

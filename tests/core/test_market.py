@@ -16,6 +16,8 @@ from rrr.core.market import (
     down,
     fits,
     lots,
+    purchase,
+    sellable,
     share_ppm,
     up,
     worth,
@@ -72,6 +74,23 @@ def test_nothing_passes_the_door_at_no_price() -> None:
 def test_a_seller_is_met_below_the_middle_and_never_below_one_point() -> None:
     assert bid(BTC, PRICE) == PRICE - up(PRICE, BTC.half_spread_ppm, PPM)
     assert bid(instrument(half_spread_ppm=PPM), PRICE) == 1
+
+
+def test_a_purchase_takes_its_cost_and_the_fee_of_a_taker_both_rounded_up() -> None:
+    odd = instrument(fee_taker_ppm=1_234)
+    quantity = 12_345_678_901
+    money = ceil(Fraction(quantity * (PRICE + 1), odd.scale))
+    assert purchase(odd, PRICE + 1, quantity) == money + ceil(Fraction(money * 1_234, PPM))
+
+
+def test_what_a_venue_takes_is_at_least_a_lot_and_its_minimums() -> None:
+    coin = 10**8
+    money = worth(BTC, PRICE, coin)
+    assert sellable(BTC, PRICE, coin) == 1
+    for rule, least in (("lot", coin), ("quantity_min", coin), ("notional_min", money)):
+        assert sellable(instrument(**{rule: least}), PRICE, coin) == 1
+        assert sellable(instrument(**{rule: least + 1}), PRICE, coin) == 0
+    assert sellable(instrument(notional_min=money), PRICE - 1, coin) == 0
 
 
 def test_dust_is_what_remains_above_whole_lots() -> None:

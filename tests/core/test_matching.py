@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from rrr.core import matching
-from rrr.core.market import PPM, QUANTA_MAX, Candle, Instrument, cost, up, worth
+from rrr.core.market import PPM, QUANTA_MAX, Candle, Instrument, cost, purchase, up, worth
 from rrr.core.matching import NO_SHELF, Matched, Purse, Shelf
 from rrr.core.orders import (
     NO_ORDER,
@@ -91,7 +91,8 @@ def test_what_is_wrong_is_rejected_and_moves_nothing(
 
 
 def test_every_rejection_is_in_a_test_of_this_file() -> None:
-    elsewhere = {Rejection.NONE, Rejection.UNKNOWN_ORDER, Rejection.COLLAR}
+    ends = {Rejection.COLLAR, Rejection.NO_PRICE}
+    elsewhere = {Rejection.NONE, Rejection.UNKNOWN_ORDER, *ends}
     assert {row[1] for row in NO} | elsewhere == set(Rejection)
 
 
@@ -199,6 +200,35 @@ def test_a_purchase_never_takes_more_than_it_held() -> None:
     assert CAPITAL - matched.purse.cash <= purse.held
 
 
+def test_a_fee_that_rose_takes_no_cash_that_was_not_held_for_it() -> None:
+    edge = BUY._replace(price=PRICE)
+    old = instrument(half_spread_ppm=0, slippage_ppm=0)
+    purse, shelf, _ = Venue(instrument=old, order=edge).submitted()
+    assert purse.held == purchase(old, PRICE, COIN)
+    dearer = old._replace(version=2, fee_taker_ppm=old.fee_taker_ppm + 1)
+    ended = matching.at_open(purse, shelf, dearer, candle(PRICE), START)
+    assert ended.report.status == Status.CANCELLED
+    assert ended.report.rejection == Rejection.INSUFFICIENT
+    assert (ended.purse, ended.shelf) == (Venue().purse, Venue().shelf)
+    cheaper = matching.at_open(purse, shelf, dearer, candle(PRICE * 99 // 100), START)
+    assert cheaper.report.status == Status.FILLED
+    assert CAPITAL - cheaper.purse.cash <= purse.held
+
+
+def test_a_purchase_whose_open_never_came_ends_and_gives_everything_back() -> None:
+    purse, shelf, _ = Venue().submitted()
+    ended = matching.at_no_open(purse, shelf, START)
+    expected = (Status.CANCELLED, Rejection.NO_PRICE, BUY.sequence, 0)
+    said = ended.report
+    assert (said.status, said.rejection, said.sequence, said.quantity) == expected
+    assert (ended.purse, ended.shelf) == (Venue().purse, Venue().shelf)
+
+
+def test_a_sale_waits_for_an_open_that_comes_later() -> None:
+    purse, shelf, _ = Venue(order=SELL).submitted()
+    assert matching.at_no_open(purse, shelf, START) == Matched(purse, shelf, NO_REPORT)
+
+
 STOPS: list[tuple[str, dict[str, Any], int]] = [
     ("not touched", {"low": STOP.price + 1}, 0),
     ("touched by the low", {"low": STOP.price}, STOP.price),
@@ -229,3 +259,4 @@ def test_where_nothing_waits_nothing_happens() -> None:
     venue = (Purse(CAPITAL, 0), NO_SHELF, BTC, candle(), START)
     assert matching.at_open(*venue) == matching.inside(*venue)
     assert matching.inside(*venue).report == NO_REPORT
+    assert matching.at_no_open(*venue[:2], START) == matching.inside(*venue)

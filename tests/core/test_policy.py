@@ -2,23 +2,31 @@
 
 import pytest
 
-from rrr.core import policy
-from rrr.core.market import BPS, PPM, Source, cost, down
-from rrr.core.orders import Kind
+from rrr.core import policy, rules
+from rrr.core.market import BPS, PPM, Instrument, Source, cost, down, worth
+from rrr.core.orders import Kind, Side
+from rrr.core.rules import Refusal
 from rrr.core.state import SWING_ONE, Account, Lane, Law
 from tests.builders import BTC, CAPITAL, LAW, PRICE, RICH, candle, instrument, lane, law, order
 
 CALM = lane(volatility_ppm=10_000)
 COIN = 10**8
+LIMIT = rules.collar(LAW, BTC, PRICE, Side.BUY, 0)
 
 
-def wish(conviction_bps: int, under: Law = LAW, mine: Account = RICH, here: Lane = CALM) -> int:
-    return policy.wish(under, mine, here, BTC, conviction_bps)
+def wish(
+    conviction_bps: int,
+    under: Law = LAW,
+    mine: Account = RICH,
+    here: Lane = CALM,
+    of: Instrument = BTC,
+) -> int:
+    return policy.wish(under, mine, here, of, conviction_bps)
 
 
 def test_full_conviction_moves_equity_by_the_volatility_aimed_for() -> None:
     aimed = law(volatility_target_ppm=1_000, exposure_max_bps=BPS)
-    moved = down(cost(BTC, PRICE, wish(10_000, aimed)), CALM.volatility_ppm, PPM)
+    moved = down(cost(BTC, LIMIT, wish(10_000, aimed)), CALM.volatility_ppm, PPM)
     assert moved == pytest.approx(CAPITAL * 1_000 // PPM, rel=1e-3)
 
 
@@ -30,7 +38,20 @@ def test_twice_the_volatility_is_half_the_wish() -> None:
 
 def test_a_wish_stops_at_the_exposure_cap_however_calm_the_market() -> None:
     still = CALM._replace(volatility_ppm=0)
-    assert cost(BTC, PRICE, wish(10_000, here=still)) <= CAPITAL * 4_000 // BPS
+    most = wish(10_000, here=still)
+    assert cost(BTC, LIMIT, most) <= CAPITAL * LAW.exposure_max_bps // BPS
+    assert cost(BTC, LIMIT, most + BTC.lot) > CAPITAL * LAW.exposure_max_bps // BPS
+
+
+@pytest.mark.parametrize("collar_bps", [1, 100, 1_000, 10_000])
+def test_what_is_wished_is_never_refused_for_its_size(collar_bps: int) -> None:
+    for cap in ({"order_notional_max": CAPITAL // 7}, {"exposure_max_bps": 777}):
+        wide = law(collar_bps=collar_bps, **cap)
+        wanted = wish(10_000, wide)
+        assert wanted > 0
+        assert rules.refuse(wide, RICH, CALM, BTC, wanted, CALM.marked_at_ms) == Refusal.NONE
+        more = rules.refuse(wide, RICH, CALM, BTC, wanted + BTC.lot, CALM.marked_at_ms)
+        assert more in (Refusal.NOTIONAL_MAX, Refusal.EXPOSURE)
 
 
 def test_a_wish_is_in_whole_lots() -> None:
@@ -56,12 +77,13 @@ def test_nothing_is_reduced_by_less_than_a_venue_takes() -> None:
     assert wish(10_000, here=above) == above.quantity
 
 
-def test_what_a_venue_takes_is_at_least_a_lot_and_its_minimums() -> None:
-    assert policy.sellable(CALM, BTC, COIN) == 1
-    money = cost(BTC, PRICE, COIN)
-    for rule, least in (("lot", COIN), ("quantity_min", COIN), ("notional_min", money)):
-        assert policy.sellable(CALM, instrument(**{rule: least}), COIN) == 1
-        assert policy.sellable(CALM, instrument(**{rule: least + 1}), COIN) == 0
+def test_a_reduction_that_leaves_too_little_for_its_stop_sells_all() -> None:
+    rest = wish(10_000)
+    above = CALM._replace(quantity=3 * rest, stop_price=PRICE * 90 // 100)
+    money = worth(BTC, above.stop_price, rest)
+    for rule, least in (("quantity_min", rest), ("notional_min", money)):
+        assert wish(10_000, here=above, of=instrument(**{rule: least})) == rest
+        assert wish(10_000, here=above, of=instrument(**{rule: least + 1})) == 0
 
 
 def test_the_first_candle_teaches_no_movement() -> None:

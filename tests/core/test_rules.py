@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from rrr.core import rules
-from rrr.core.market import BPS, QUANTA_MAX, Instrument, cost, down
+from rrr.core.market import BPS, QUANTA_MAX, Instrument, cost, down, purchase
 from rrr.core.orders import Side
 from rrr.core.rules import MINUTE_MS, Refusal
 from rrr.core.state import HOURS, RECENT, Account, Halt, Lane, Law
@@ -25,7 +25,9 @@ from tests.builders import (
 )
 
 COIN = 10**8
-MONEY = cost(BTC, PRICE, COIN)
+LIMIT = rules.collar(LAW, BTC, PRICE, Side.BUY, 0)
+MONEY = cost(BTC, LIMIT, COIN)
+STOPPED = cost(BTC, PRICE * (BPS - LAW.stop_bps) // BPS, COIN)
 CALM = lane(volatility_ppm=10_000)
 
 
@@ -56,7 +58,7 @@ BROKEN: list[tuple[Refusal, str, dict[str, Any]]] = [
     (Refusal.COOLDOWN, "lane", {"cooldown_until_ms": START + 1}),
     (Refusal.CAPACITY, "lane", {"quantity": TOO_MUCH}),
     (Refusal.QUANTITY_MIN, "instrument", {"quantity_min": COIN + 1}),
-    (Refusal.NOTIONAL_MIN, "instrument", {"notional_min": MONEY}),
+    (Refusal.NOTIONAL_MIN, "instrument", {"notional_min": STOPPED + 1}),
     (Refusal.NOTIONAL_MAX, "law", {"order_notional_max": MONEY - 1}),
     (Refusal.EXPOSURE, "law", {"exposure_max_bps": MONEY * BPS // CAPITAL - 1}),
     (Refusal.GROSS, "law", {"gross_max_bps": MONEY * BPS // CAPITAL - 1}),
@@ -72,7 +74,7 @@ ALLOWED: list[tuple[str, dict[str, Any]]] = [
     ("lane", {"candles": FINE.law.warmup_candles}),
     ("lane", {"cooldown_until_ms": START}),
     ("instrument", {"quantity_min": COIN}),
-    ("instrument", {"notional_min": MONEY * (BPS - FINE.law.stop_bps) // BPS}),
+    ("instrument", {"notional_min": STOPPED}),
     ("law", {"order_notional_max": MONEY}),
     ("law", {"exposure_max_bps": MONEY * BPS // CAPITAL}),
     ("law", {"gross_max_bps": MONEY * BPS // CAPITAL}),
@@ -134,9 +136,24 @@ def test_a_limit_between_two_quanta_is_the_lower_one(
     assert judge(case.but("account", cash=half_a_quantum_short)) is refusal
 
 
+@pytest.mark.parametrize("collar_bps", [1, 500, 5_000])
+def test_every_cap_is_judged_at_the_worst_price_that_the_order_accepts(collar_bps: int) -> None:
+    wide = FINE.but("law", collar_bps=collar_bps)
+    money = cost(BTC, rules.collar(wide.law, BTC, PRICE, Side.BUY, 0), COIN)
+    assert money == cost(BTC, PRICE, COIN) * (BPS + collar_bps) // BPS
+    rich = wide.but("account", cash=10 * money)
+    for refusal, cap, most in (
+        (Refusal.NOTIONAL_MAX, "order_notional_max", money),
+        (Refusal.EXPOSURE, "exposure_max_bps", BPS // 10),
+        (Refusal.GROSS, "gross_max_bps", BPS // 10),
+        (Refusal.BOOK_VOLATILITY, "book_volatility_max_ppm", CALM.volatility_ppm // 10),
+    ):
+        assert judge(rich.but("law", **{cap: most})) is Refusal.NONE
+        assert judge(rich.but("law", **{cap: most - 1})) is refusal
+
+
 def test_cash_is_enough_when_it_pays_the_collar_and_the_fee() -> None:
-    limit = rules.collar(FINE.law, BTC, PRICE, Side.BUY, 0)
-    needed = rules.purchase(BTC, limit, COIN)
+    needed = purchase(BTC, LIMIT, COIN)
     assert judge(FINE.but("account", held=CAPITAL - needed)) is Refusal.NONE
     assert judge(FINE.but("account", held=CAPITAL - needed + 1)) is Refusal.CASH
 
@@ -195,6 +212,26 @@ def test_a_day_later_the_loss_is_forgotten_hour_by_hour() -> None:
         poor = rules.watch(limit, poor, START + k * HOUR)
         assert rules.lost(limit, poor)
     assert not rules.lost(limit, rules.watch(limit, poor, START + HOURS * HOUR))
+
+
+def test_what_was_24_hours_ago_counts_and_what_was_25_hours_ago_does_not() -> None:
+    limit = law(loss_24h_max_bps=600)
+    rich = account(hours=(0,) * (HOURS - 1) + (CAPITAL,), hour=START // HOUR)
+    fallen = rules.watch(limit, rich._replace(cash=CAPITAL * 80 // 100), START + HOUR)
+    assert rules.lost(limit, rules.watch(limit, fallen, START + 24 * HOUR))
+    assert not rules.lost(limit, rules.watch(limit, fallen, START + 25 * HOUR))
+
+
+@pytest.mark.parametrize("later", [1, 2, 3, 24, 25, 1_000])
+def test_in_hours_that_nobody_saw_equity_was_as_before(later: int) -> None:
+    seen = account(hours=tuple(range(HOURS)), hour=START // HOUR, cash=CAPITAL)
+    unseen = (HOURS - 1,) * (later - 1)
+    watched = rules.watch(law(), seen, START + later * HOUR)
+    if later < HOURS:
+        assert watched.hours == (*seen.hours, *unseen, CAPITAL)[-HOURS:]
+    else:
+        assert watched.hours == (HOURS - 1,) * (HOURS - 1) + (CAPITAL,)
+    assert watched.hour == START // HOUR + later
 
 
 def test_the_best_hour_does_not_end_at_midnight() -> None:

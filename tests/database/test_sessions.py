@@ -43,6 +43,14 @@ async def test_asked_anew_the_old_one_stays_as_it_is(house: House) -> None:
         assert engine.session.name == "paper-2"
 
 
+async def test_who_begins_notes_that_every_other_life_is_over(house: House) -> None:
+    for seed in (1, 2, 1):
+        async with living(house.path, terms(seed)):
+            pass
+    lives = ask(house.path, "SELECT session, outcome FROM runs ORDER BY id")
+    assert lives == [(1, "died"), (2, "died"), (1, None)]
+
+
 async def test_a_finished_session_never_goes_on(house: House) -> None:
     async with living(house.path) as engine:
         await engine.db.write(lambda c: sessions.finish(c, engine.session.id, "hash", "{}", 9))

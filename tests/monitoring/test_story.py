@@ -74,7 +74,9 @@ def test_at_a_human_pace_every_decision_says_why() -> None:
     bought = told.close()
     assert re.search(r"BUY  [\d.,]+ BTC-USD at [\d,.]+ for [\d,.]+ USD, fee [\d.,]+ USD", bought[0])
     assert bought[0].endswith("(signal, baseline)")
-    assert re.search(r"stop [\d.,]+ BTC-USD at [\d,.]+, target [\d,.]+ watched$", bought[1])
+    assert re.search(
+        r"stop [\d.,]+ BTC-USD at [\d,.]+, target [\d,.]+ watched  \(baseline\)$", bought[1]
+    )
     # The price falls through the stop; the next wish meets the cool-down.
     sold = told.close(candle(PRICE * 9 // 10, open=PRICE), signal=10_000)
     assert "SELL" in sold[0]

@@ -57,8 +57,8 @@ async def listening(path: Path, answer: Answer) -> AsyncIterator[None]:
             said = await _said(reader, answer)
             writer.write(json.dumps(said).encode() + b"\n")
             await writer.drain()
-        except ConnectionError:
-            return  # who asked has left
+        except (ConnectionError, asyncio.CancelledError):
+            return  # who asked has left, or we do: asyncio would tell of a cancelled talk
         finally:
             talks.discard(task)
             writer.close()
@@ -69,9 +69,11 @@ async def listening(path: Path, answer: Answer) -> AsyncIterator[None]:
     path.chmod(0o600)
     try:
         async with server:
-            yield
-            for talk in talks:
-                talk.cancel()  # nobody who waits for an answer holds up the end
+            try:
+                yield
+            finally:
+                for talk in talks:
+                    talk.cancel()  # nobody who waits for an answer holds up the end
     finally:
         with suppress(FileNotFoundError):
             path.unlink()

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from rrr.core.market import QUANTA
 from rrr.database import sessions
 from rrr.database.sessions import PRINCIPAL
 from rrr.monitoring.story import money, utc
 
-QUANTA = 10**8
 LAST_EQUITY = """SELECT at_ms, cash, worth, invested, peak FROM equity
     WHERE session = ? AND book = ? ORDER BY at_ms DESC LIMIT 1"""
 POSITIONS = """SELECT instrument, quantity, mark, worth, paid, stop_price, target_price, at_ms

@@ -37,7 +37,6 @@ class Verdict(NamedTuple):
 
 def replayed(connection: sqlite3.Connection, session: Session, core_hash: str) -> Verdict:
     """Make a session's rows anew. Raise JournalBroken where its chain does not hold."""
-    connection.execute("BEGIN")  # one moment of the database, even while a daemon goes on
     book = (session.id, PRINCIPAL)
     saved = {s.head.number: s for s in sessions.snapshots(connection, *book)}
     left_out: list[Stretch] = []

@@ -4,7 +4,8 @@ A `Home` is where a daemon keeps its things. `load` reads every source of settin
 a `Loaded`: checked, frozen `Settings`, where each comes from, and the secrets, kept apart.
 """
 
-from .home import Home
+from rrr.home import Home
+
 from .loading import Loaded, load
 from .schema import Settings
 from .showing import show, show_json

@@ -16,8 +16,8 @@ from typing import Final
 from pydantic import SecretStr, ValidationError
 
 from rrr.core.errors import ConfigError, NotFound
+from rrr.home import Home
 
-from .home import Home
 from .schema import FIELDS, Settings, text, words
 from .sources import (
     Given,

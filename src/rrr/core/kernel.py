@@ -20,9 +20,9 @@ from .events import (
     Signal,
     Verb,
 )
-from .market import BPS, INSTRUMENTS_MAX, Candle, Instrument, lots, up
+from .market import BPS, INSTRUMENTS_MAX, Candle, Instrument, lots, purchase, sellable, up
 from .orders import NO_ORDER, Cancel, Cause, Kind, Order, Rejection, Report, Side, Stage, Status
-from .policy import crossed, learn, sellable, wish
+from .policy import crossed, learn, wish
 from .rules import Refusal
 from .state import NO_LANE, Account, Halt, Lane, Law, State
 
@@ -78,12 +78,14 @@ def close(state: State, event: Close) -> tuple[State, tuple[Decision, ...]]:
         account, lanes[i] = out.account, out.lane
         decisions += sent(out, i, event.at_ms)
     watched = rules.watch(law, account, event.at_ms)
-    if watched.halted != account.halted:
-        decisions += (Halted(event.at_ms, watched.halted),)
     for i, lane in enumerate(lanes):
         if lane.mark:
             lanes[i] = rules.attend(watched, lane)
-    return State(law, watched, state.instruments, tuple(lanes)), decisions
+    state = State(law, watched, state.instruments, tuple(lanes))
+    if watched.halted == account.halted:
+        return state, decisions
+    state, halted = stopped(state, event.at_ms)
+    return state, decisions + halted
 
 
 def sent(out: Outcome, instrument: int, at_ms: int) -> tuple[Decision, ...]:
@@ -117,7 +119,7 @@ def on_signal(
         return Outcome(account, lane, NO_ORDER, 0, Refusal.NONE)
     held = lots(instrument, lane.quantity)
     change = wish(law, account, lane, instrument, signal.conviction_bps) - held
-    if change < 0 and sellable(lane, instrument, held) == 0:
+    if change < 0 and sellable(instrument, lane.mark, held) == 0:
         change = 0  # dust that no venue buys
     if change == 0:
         return Outcome(account, rules.remember(lane, Refusal.NONE), NO_ORDER, 0, Refusal.NONE)
@@ -158,6 +160,8 @@ def on_take(
     if report.status == Status.ACCEPTED:
         lane = lane._replace(take=order._replace(stage=int(Stage.WORKING)))
         return ledger.Booked(account, lane)
+    if report.rejection == Rejection.UNKNOWN_ORDER:
+        return ledger.Booked(account, lane)  # too late to call back: the fill is on its way
     if report.status == Status.FILLED:
         order = order._replace(filled=order.filled + report.quantity)
         lane = lane._replace(due=lane.due - report.side * report.quantity, take=order)
@@ -228,7 +232,7 @@ def pursue(law: Law, account: Account, lane: Lane, instrument: Instrument, at_ms
     if lane.due < 0:
         # A rest that no venue takes is given up, and protected again.
         rest = lots(instrument, min(-lane.due, held))
-        lane = lane._replace(due=-rest if sellable(lane, instrument, rest) else 0)
+        lane = lane._replace(due=-rest if sellable(instrument, lane.mark, rest) else 0)
     if lane.due > 0:
         return take(law, account, lane, instrument)
     if lane.stop.kind:
@@ -240,7 +244,7 @@ def pursue(law: Law, account: Account, lane: Lane, instrument: Instrument, at_ms
         return Outcome(account, lane, NO_ORDER, lane.stop.sequence, Refusal.NONE)
     if lane.due < 0:
         return take(law, account, lane, instrument)
-    if held > 0 and sellable(lane, instrument, held):
+    if held > 0 and sellable(instrument, lane.mark, held):
         return protect(account, lane, instrument, held)
     return Outcome(account, lane, NO_ORDER, 0, Refusal.NONE)
 
@@ -261,7 +265,7 @@ def take(law: Law, account: Account, lane: Lane, instrument: Instrument) -> Outc
         0,
         int(Stage.SENDING),
     )
-    hold = rules.purchase(instrument, limit, order.quantity) if side == Side.BUY else 0
+    hold = purchase(instrument, limit, order.quantity) if side == Side.BUY else 0
     account = account._replace(sequence=order.sequence, held=account.held + hold)
     lane = lane._replace(take=order, hold=hold)
     if hold:
@@ -305,6 +309,17 @@ def commanded(state: State, event: Command) -> tuple[State, tuple[Decision, ...]
     """A person halts or resumes the book."""
     if event.verb == Verb.HALT:
         account = rules.halt(state.account, int(Halt.OPERATOR))
-        return state._replace(account=account), (Halted(event.at_ms, account.halted),)
+        return stopped(state._replace(account=account), event.at_ms)
     account = rules.resume(state.account)
     return state._replace(account=account), (Halted(event.at_ms, account.halted),)
+
+
+def stopped(state: State, at_ms: int) -> tuple[State, tuple[Decision, ...]]:
+    """A halt is no new risk from now on: purchases on their way are called back."""
+    decisions: tuple[Decision, ...] = (Halted(at_ms, state.account.halted),)
+    lanes = list(state.lanes)
+    for i, lane in enumerate(lanes):
+        if lane.take.kind and lane.take.side == Side.BUY and lane.take.stage != Stage.CANCELLING:
+            lanes[i] = lane._replace(take=lane.take._replace(stage=int(Stage.CANCELLING)))
+            decisions += (Cancel(at_ms, i, lane.take.sequence),)
+    return state._replace(lanes=tuple(lanes)), decisions

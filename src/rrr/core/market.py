@@ -8,6 +8,7 @@ notional or balance is at most `QUANTA_MAX`, and a price times its scale has 1,0
 from enum import IntEnum
 from typing import Final, NamedTuple
 
+QUANTA: Final = 10**8  # in one unit of the quote
 QUANTA_MAX: Final = 1 << 56  # of one notional or balance: sums of 64 of them still fit 63 bits
 INSTRUMENTS_MAX: Final = 64
 PPM: Final = 1_000_000
@@ -95,6 +96,19 @@ def cost(instrument: Instrument, price: int, quantity: int) -> int:
     """What a purchase takes, in quanta, rounded up."""
     assert quantity // instrument.scale <= QUANTA_MAX // price, "Checked at the door."
     return up(quantity, price, instrument.scale)
+
+
+def purchase(instrument: Instrument, price: int, quantity: int) -> int:
+    """The cash that a purchase can take at most: its cost at this price, and the taker's fee."""
+    money = cost(instrument, price, quantity)
+    return money + up(money, instrument.fee_taker_ppm, PPM)
+
+
+def sellable(instrument: Instrument, price: int, quantity: int) -> int:
+    """1 if a venue takes a sale of so many grains at this price, 0 if its minimums forbid it."""
+    if quantity < instrument.lot or quantity < instrument.quantity_min:
+        return 0
+    return 1 if worth(instrument, price, quantity) >= instrument.notional_min else 0
 
 
 def bid(instrument: Instrument, price: int) -> int:

@@ -11,7 +11,7 @@ takes and stops both take liquidity.
 
 from typing import Final, NamedTuple
 
-from .market import PPM, Candle, Instrument, cost, fits, up, worth
+from .market import PPM, Candle, Instrument, cost, fits, purchase, up, worth
 from .orders import NO_ORDER, NO_REPORT, Cancel, Kind, Order, Rejection, Report, Side, Status
 
 
@@ -49,7 +49,7 @@ def submit(purse: Purse, shelf: Shelf, instrument: Instrument, order: Order, at_
     if order.kind == Kind.STOP:
         shelf = shelf._replace(stop=order)
     elif order.side == Side.BUY:
-        needs = need(instrument, order)
+        needs = purchase(instrument, order.price, order.quantity)
         purse = purse._replace(held=purse.held + needs)
         shelf = shelf._replace(take=order, held=needs)
     else:
@@ -73,7 +73,7 @@ def refusal(purse: Purse, shelf: Shelf, instrument: Instrument, order: Order) ->
     if order.side == Side.BUY:
         if cost(instrument, order.price, order.quantity) < instrument.notional_min:
             return Rejection.BELOW_MINIMUM
-        if need(instrument, order) > purse.cash - purse.held:
+        if purchase(instrument, order.price, order.quantity) > purse.cash - purse.held:
             return Rejection.INSUFFICIENT
     # Two sales may not promise the same coins: a resting stop holds them.
     elif order.quantity > shelf.quantity - shelf.stop.quantity - sold(shelf):
@@ -108,11 +108,25 @@ def at_open(
     if not order.kind:
         return Matched(purse, shelf, NO_REPORT)
     price = slip(candle.open, order.side, instrument)
-    purse = purse._replace(held=purse.held - shelf.held)
+    promised = shelf.held
+    purse = purse._replace(held=purse.held - promised)
     shelf = shelf._replace(take=NO_ORDER, held=0)
     if order.side * (price - order.price) > 0:
         return Matched(purse, shelf, said(order, at_ms, Status.CANCELLED, Rejection.COLLAR))
+    # A fee that rose meanwhile takes no cash that was not held for it.
+    if order.side == Side.BUY and purchase(instrument, price, order.quantity) > promised:
+        return Matched(purse, shelf, said(order, at_ms, Status.CANCELLED, Rejection.INSUFFICIENT))
     return fill(purse, shelf, instrument, order, price, at_ms)
+
+
+def at_no_open(purse: Purse, shelf: Shelf, at_ms: int) -> Matched:
+    """End a purchase whose open never came: it takes what it meets at once, or nothing."""
+    order = shelf.take
+    if not order.kind or order.side == Side.SELL:
+        return Matched(purse, shelf, NO_REPORT)
+    purse = purse._replace(held=purse.held - shelf.held)
+    shelf = shelf._replace(take=NO_ORDER, held=0)
+    return Matched(purse, shelf, said(order, at_ms, Status.CANCELLED, Rejection.NO_PRICE))
 
 
 def inside(
@@ -150,12 +164,6 @@ def slip(price: int, side: int, instrument: Instrument) -> int:
     worse = up(price, instrument.half_spread_ppm + instrument.slippage_ppm, PPM)
     slipped = -side * (-side * (price + side * worse) // instrument.tick) * instrument.tick
     return max(slipped, instrument.tick)
-
-
-def need(instrument: Instrument, order: Order) -> int:
-    """The cash that a purchase may take at most."""
-    money = cost(instrument, order.price, order.quantity)
-    return money + up(money, max(instrument.fee_taker_ppm, 0), PPM)
 
 
 def sold(shelf: Shelf) -> int:

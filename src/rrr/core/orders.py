@@ -60,6 +60,7 @@ class Rejection(IntEnum):
     UNKNOWN_ORDER = 5
     CAPACITY = 6
     COLLAR = 7
+    NO_PRICE = 8
 
 
 class Order(NamedTuple):

@@ -5,7 +5,9 @@ instrument; where two instruments are nearly one position, `rules` caps the book
 """
 
 from .ledger import equity
-from .market import BPS, Candle, Instrument, Source, down, lots, share_ppm, worth
+from .market import BPS, Candle, Instrument, Source, down, lots, sellable, share_ppm
+from .orders import Side
+from .rules import collar
 from .state import SWING_CANDLES, SWING_ONE, Account, Lane, Law
 
 
@@ -14,25 +16,21 @@ def wish(
 ) -> int:
     """Grains to hold, in whole lots: long or flat."""
     held = lots(instrument, lane.quantity)
+    limit = collar(law, instrument, lane.mark, Side.BUY, 0)
     if conviction_bps < law.conviction_min_bps:
         return 0
     exposure_bps = conviction_bps * law.volatility_target_ppm // max(lane.volatility_ppm, 1)
     budget = down(equity(account), min(exposure_bps, law.exposure_max_bps), BPS)
     budget = min(budget, lane.worth + law.order_notional_max)  # the rest comes with the next order
-    target = lots(instrument, down(budget, instrument.scale, lane.mark))
+    target = lots(instrument, down(budget, instrument.scale, limit))
     change = abs(target - held)
     if change < down(max(target, held), law.band_bps, BPS):
         return held
-    if target < held and sellable(lane, instrument, change) == 0:
+    if target < held and sellable(instrument, lane.mark, change) == 0:
         return held
+    if target < held and sellable(instrument, max(lane.stop_price, 1), target) == 0:
+        return 0  # no venue would take the stop of so little
     return target
-
-
-def sellable(lane: Lane, instrument: Instrument, quantity: int) -> int:
-    """1 if the venue takes a sale of so many grains, 0 if it is too little for its minimums."""
-    if quantity < instrument.lot or quantity < instrument.quantity_min:
-        return 0
-    return 1 if worth(instrument, lane.mark, quantity) >= instrument.notional_min else 0
 
 
 def learn(lane: Lane, candle: Candle) -> Lane:

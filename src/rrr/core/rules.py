@@ -7,7 +7,7 @@ They also keep what they need to know: the peak, the last 24 hours, the last ord
 from enum import IntEnum
 
 from .ledger import equity
-from .market import BPS, PPM, Instrument, cost, down, fits, lots, share_ppm, up
+from .market import BPS, PPM, Instrument, cost, down, fits, lots, purchase, share_ppm, up
 from .state import HOURS, RECENT, Account, Halt, Lane, Law
 
 HOUR_MS = 3_600_000
@@ -68,7 +68,7 @@ def refuse(
     stop = lane.mark - up(lane.mark, law.stop_bps, BPS)
     if down(left, max(stop, 1), instrument.scale) < instrument.notional_min:
         return Refusal.NOTIONAL_MIN
-    money = cost(instrument, lane.mark, change)
+    money = cost(instrument, limit, change)  # at the worst price that the order accepts
     total = equity(account)
     if money > law.order_notional_max:
         return Refusal.NOTIONAL_MAX
@@ -97,12 +97,6 @@ def collar(law: Law, instrument: Instrument, price: int, side: int, attempt: int
     return max(-side * (-side * worst // instrument.tick) * instrument.tick, instrument.tick)
 
 
-def purchase(instrument: Instrument, price: int, quantity: int) -> int:
-    """The cash that a purchase can take at most: its cost at this price, and the taker's fee."""
-    money = cost(instrument, price, quantity)
-    return money + up(money, max(instrument.fee_taker_ppm, 0), PPM)
-
-
 def lost(law: Law, account: Account) -> int:
     """1 while equity is too far below the best of the last 24 hours."""
     best = max(account.hours)
@@ -115,8 +109,9 @@ def watch(law: Law, account: Account, at_ms: int) -> Account:
     hour = at_ms // HOUR_MS
     if hour != account.hour:
         hours = account.hours
-        for _ in range(min(hour - account.hour, HOURS)):
-            hours = hours[1:] + (now,)
+        for _ in range(min(hour - account.hour, HOURS) - 1):
+            hours = hours[1:] + (hours[HOURS - 1],)  # what nobody saw was as before
+        hours = hours[1:] + (now,)
         account = account._replace(hour=hour, hours=hours)
     peak = max(account.peak, now)
     fall = peak - now

@@ -10,7 +10,7 @@ from .market import Instrument
 from .orders import NO_ORDER, Order
 from .records import swift
 
-HOURS: Final = 24
+HOURS: Final = 25  # the present one, and the 24 before it
 RECENT: Final = 32  # order times remembered: the most that orders_per_minute_max can be
 SWING_ONE: Final = 1_024  # a lane's swing has this many parts in one ppm
 SWING_CANDLES: Final = 64  # the swing forgets with this time constant
@@ -57,7 +57,7 @@ class Account(NamedTuple):
     peak: int  # rules: of equity, since the last resume
     drawdown_ppm_max: int  # rules
     hour: int  # rules: hours since 1970, of the last close
-    hours: tuple[int, ...]  # rules: equity at the first close of each of the last 24 hours
+    hours: tuple[int, ...]  # rules: equity at the first close of each of these hours
     recent: tuple[int, ...]  # rules: when the last orders that add risk were approved
     halted: int  # rules: a member of Halt
     closes: int  # rules

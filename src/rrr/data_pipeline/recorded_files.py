@@ -193,7 +193,8 @@ def _symbol_of(folder: Path) -> str:
 
 
 def _venue_of(folder: Path) -> str:
-    return _absolute(folder).parent.name.lower()
+    name = _absolute(folder).parent.name.lower()
+    return name.encode("utf-8", "replace").decode()  # a name of any bytes, as text
 
 
 def _absolute(path: Path) -> Path:

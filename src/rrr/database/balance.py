@@ -1,25 +1,30 @@
 """The books balance, or the account that does not is named.
 
-The tables say what the journal says, row by row; each currency's transfers sum to zero; and what
-the ledger's accounts hold is what the state holds, though both came by different roads.
+Every fill of the journal has its transfers, to the quantum; the ledger's accounts, the positions
+and the last equity are what the state holds, though they came by different roads. A transfer moves
+an amount from one account to another, so that each currency sums to zero by its making.
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
-
-import msgspec
 
 from rrr.core.ledger import QUOTE, Place, transfers
 from rrr.core.orders import Report, Status
 from rrr.core.state import State
+from rrr.database.journal import REPORT, Row, decode
+from rrr.database.ledger import position
 
 REPORTS = """SELECT number, core FROM journal INDEXED BY journal_by_kind
     WHERE session = ? AND book = ? AND kind = 6 AND kind NOT IN (4, 5) ORDER BY number"""
 BOOKED = """SELECT number, source, target, currency, amount FROM transfers
     WHERE session = ? AND book = ? AND source <> 5 ORDER BY number, part"""
 FILLS = "SELECT number FROM fills WHERE session = ? AND book = ? ORDER BY number"
-BALANCES = """SELECT place, currency, sum(amount) FROM postings
-    WHERE session = ? AND book = ? GROUP BY place, currency"""
+MOVED = "SELECT source, target, currency, amount FROM transfers WHERE session = ? AND book = ?"
+LAST_EQUITY = """SELECT cash, worth, invested, peak FROM equity
+    WHERE session = ? AND book = ? ORDER BY at_ms DESC LIMIT 1"""
+POSITIONS = """SELECT at_ms, quantity, paid, mark, worth, stop_price, target_price FROM positions
+    WHERE session = ? AND book = ? ORDER BY instrument"""
 ORDERS = "SELECT count(*) FROM orders WHERE session = ? AND book = ?"
 ORDER_ROWS = """SELECT count(*) FROM journal
     WHERE session = ? AND book = ? AND kind = 11 AND kind NOT IN (4, 5)"""
@@ -34,6 +39,7 @@ def faults(connection: sqlite3.Connection, session: int, book: int, state: State
         *_unlike_the_journal(connection, key),
         *_miscounted(connection, key),
         *_unbalanced(connection, key, state),
+        *_unlike_the_state(connection, key, state),
     ]
 
 
@@ -44,7 +50,8 @@ def _unlike_the_journal(connection: sqlite3.Connection, key: tuple[int, int]) ->
         booked.setdefault(number, []).append(tuple(transfer))
     fills = {number for (number,) in connection.execute(FILLS, key)}
     for number, core in connection.execute(REPORTS, key):
-        report = msgspec.json.decode(core, type=Report)
+        report = decode(Row(number, REPORT, 0, core, 0, 0, "", b""))
+        assert isinstance(report, Report)
         if report.status != Status.FILLED:
             continue
         if number not in fills:
@@ -65,23 +72,32 @@ def _miscounted(connection: sqlite3.Connection, key: tuple[int, int]) -> Iterato
 def _unbalanced(
     connection: sqlite3.Connection, key: tuple[int, int], state: State
 ) -> Iterator[str]:
-    balances: dict[tuple[int, int], int] = {}
-    sums: dict[int, int] = {}
-    for place, currency, amount in connection.execute(BALANCES, key):
-        balances[place, currency] = amount
-        sums[currency] = sums.get(currency, 0) + amount
-    for currency, amount in sums.items():
-        if amount:
-            yield f"currency {currency} sums to {amount}, not to zero"
+    balances: Counter[tuple[int, int]] = Counter()
+    for source, target, currency, amount in connection.execute(MOVED, key):
+        balances[source, currency] -= amount
+        balances[target, currency] += amount
 
-    expected = {
+    expected: dict[tuple[Place, int], int] = {
         (Place.CASH, QUOTE): state.account.cash,
         (Place.FLOWS, QUOTE): -state.account.invested,
     } | {(Place.POSITION, 1 + i): lane.quantity for i, lane in enumerate(state.lanes)}
     for (place, currency), amount in expected.items():
-        held = balances.get((place, currency), 0)
+        held = balances[place, currency]
         if held != amount:
             yield (
                 f"account {place.name.lower()} of currency {currency} holds {held} in the ledger"
                 f" and {amount} in the state"
             )
+
+
+def _unlike_the_state(
+    connection: sqlite3.Connection, key: tuple[int, int], state: State
+) -> Iterator[str]:
+    account = state.account
+    last = connection.execute(LAST_EQUITY, key).fetchone()
+    if last not in (None, (account.cash, account.worth, account.invested, account.peak)):
+        yield f"the last equity is {last}, and the state has another"
+    kept = connection.execute(POSITIONS, key).fetchall()
+    for i, lane in enumerate(state.lanes):
+        if i >= len(kept) or kept[i] != position(lane):
+            yield f"the position of instrument {i} is not that of the state"

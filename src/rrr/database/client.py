@@ -11,7 +11,6 @@ of it drops SQLite's locks, and with them committed rows.
 """
 
 import asyncio
-import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
@@ -37,6 +36,7 @@ from rrr.database.opening import (
     pragma,
     told,
 )
+from rrr.home import Home
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -64,11 +64,10 @@ def get_db(
 
 
 def database_path(mode: str, home: Path | None = None) -> Path:
-    """Where a mode keeps its books; unless it is named, the home is $RRR_HOME or the checkout."""
+    """Where a mode keeps its books."""
     if mode not in MODES:
         raise UsageError(f"There is no mode {mode!r}.", f"Say {' or '.join(MODES)}.")
-    checkout = Path(__file__).parents[3]
-    return (home or Path(os.environ.get("RRR_HOME", checkout))) / "data" / f"{mode}.db"
+    return Home.at(home).data / f"{mode}.db"
 
 
 class Reader(aiosqlite.Connection):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rrr.core import ledger
-from rrr.core.events import Close, Decision, Event, Flow, Halted, Refused
+from rrr.core.events import Close, Command, Decision, Event, Flow, Halted, Refused
 from rrr.core.ledger import Place
 from rrr.core.market import Instrument
 from rrr.core.orders import Cause, Kind, Order, Report, Stage, Status
@@ -23,7 +23,7 @@ STAGE = """UPDATE orders SET stage = ?, filled = filled + ?
     WHERE session = ? AND book = ? AND sequence = ?"""
 FILL = "INSERT INTO fills VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 TRANSFER = "INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-EQUITY = "INSERT INTO equity VALUES (?, ?, ?, ?, ?, ?, ?)"
+EQUITY = "INSERT OR REPLACE INTO equity VALUES (?, ?, ?, ?, ?, ?, ?)"
 REFUSAL = """INSERT INTO refusals VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET last_at_ms = excluded.last_at_ms, times = excluded.times"""
 HALT = "INSERT INTO halts VALUES (?, ?, ?, ?, ?, ?)"
@@ -98,12 +98,8 @@ class Scribe:
         for item in record:
             row = next(numbered) if is_row(item) else None
             match item:
-                case Close():
-                    account = after.account
-                    self.now.equity.append(
-                        (*self.key, item.at_ms)
-                        + (account.cash, account.worth, account.invested, account.peak)
-                    )
+                case Close() | Command():
+                    self._equity(item.at_ms, after)
                 case Order():
                     assert row is not None
                     self._order(item, row)
@@ -120,8 +116,17 @@ class Scribe:
                     assert row is not None
                     moved = (Place.FLOWS, Place.CASH, ledger.QUOTE, item.amount)
                     self.now.transfers.append((*self.key, row.number, 0, *map(int, moved)))
+                    self._equity(item.at_ms, after)
                 case _:
                     pass
+
+    def _equity(self, at_ms: int, after: State) -> None:
+        """One row a close, as it was left: a flow or a resume after it belongs to it."""
+        account = after.account
+        if account.closes:
+            self.now.equity.append(
+                (*self.key, at_ms) + (account.cash, account.worth, account.invested, account.peak)
+            )
 
     def _order(self, order: Order, row: Row) -> None:
         kind, cause = Kind(order.kind).name.lower(), Cause(order.cause).name.lower()
@@ -188,6 +193,6 @@ def position(lane: Lane) -> tuple[int, ...]:
         lane.paid,
         lane.mark,
         lane.worth,
-        lane.stop_price,
+        lane.stop.price if lane.stop.kind else 0,
         lane.target_price,
     )

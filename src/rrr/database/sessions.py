@@ -87,7 +87,7 @@ def unfinished(connection: sqlite3.Connection, key: str) -> Session | None:
 
 
 def create(connection: sqlite3.Connection, key: str, units: Sequence[Unit], at_ms: int) -> Session:
-    """Open a session with its principal book. What it leaves unfinished stays as it is."""
+    """Open a session with its principal book; one of the same key is left behind for good."""
     about = json.loads(key)
     # The name says when the next one like it was asked for, in a form that can be typed.
     (number,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM sessions").fetchone()
@@ -121,6 +121,7 @@ def create(connection: sqlite3.Connection, key: str, units: Sequence[Unit], at_m
 
 def named(connection: sqlite3.Connection, name: str | None) -> Session:
     """The session of this name, or the last one. Raise NotFound with the names there are."""
+    name = name and name.encode("utf-8", "replace").decode()  # typed with any bytes
     where = "WHERE name = ?" if name else ""
     found = connection.execute(
         f"{SESSION} {where} ORDER BY id DESC LIMIT 1", (name,) if name else ()
@@ -153,9 +154,7 @@ def begin_run(
     connection: sqlite3.Connection, session: Session, life: Life, core_hash: str, at_ms: int
 ) -> int:
     """Note a new life of the process. One that did not say goodbye has died."""
-    connection.execute(
-        "UPDATE runs SET outcome = 'died' WHERE session = ? AND outcome IS NULL", (session.id,)
-    )
+    connection.execute("UPDATE runs SET outcome = 'died' WHERE outcome IS NULL")
     run = connection.execute(
         "INSERT INTO runs (session, pid, version, core_hash, started_at_ms) VALUES (?, ?, ?, ?, ?)",
         (session.id, life.pid, life.version, core_hash, at_ms),

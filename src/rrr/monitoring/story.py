@@ -16,8 +16,6 @@ from rrr.core.state import Halt, State
 from rrr.database.journal import DAY_MS, day
 from rrr.database.sessions import Unit
 
-QUANTA = 10**8
-
 
 class Story:
     """Turns records into lines. It remembers orders, so that a fill can say why."""
@@ -102,13 +100,13 @@ class Story:
         watched = f", target {target} watched" if lane.target_price else ""
         return (
             f"{utc(at_ms)}  stop {figure(order.quantity, unit.grains)} {unit.symbol}"
-            f" at {figure(order.price, unit.points)}{watched}"
+            f" at {figure(order.price, unit.points)}{watched}  ({self.signals})"
         )
 
     def _rejected(self, report: Report) -> str:
         why = Rejection(report.rejection).name.lower()
         symbol = self.units[report.instrument].symbol
-        return f"{utc(report.at_ms)}  rejected by the venue {symbol}: {why}"
+        return f"{utc(report.at_ms)}  rejected by the venue {symbol}: {why}  ({self.signals})"
 
     def _refused(self, item: Refused) -> str:
         symbol = self.units[item.instrument].symbol

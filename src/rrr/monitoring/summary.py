@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rrr.core.ledger import QUOTE, Place, equity
-from rrr.core.market import BPS
+from rrr.core.market import BPS, QUANTA
 from rrr.core.state import State
 from rrr.database import balance
 from rrr.database.sessions import PRINCIPAL, Session, Unit
@@ -24,10 +24,10 @@ REFUSALS = """SELECT reason, sum(times) FROM refusals
     WHERE session = ? AND book = ? GROUP BY reason ORDER BY 2 DESC"""
 KINDS = """SELECT count(*) FROM journal WHERE session = ? AND book = ? AND kind IN (12, 14)
     AND kind NOT IN (4, 5)"""
-FEES = """SELECT sum(amount) FROM transfers
+FEES = """SELECT amount FROM transfers
     WHERE session = ? AND book = ? AND target = ? AND currency = ?"""
-BASE_FEES = "SELECT instrument, sum(fee_grains * price) FROM fills WHERE session = ? AND book = ?"
-QUANTA = 10**8
+BASE_FEES = """SELECT instrument, fee_grains, price FROM fills
+    WHERE session = ? AND book = ? AND fee_grains > 0"""
 WIDTH = 84  # characters of a value
 
 
@@ -50,6 +50,7 @@ def summary(
     trips, won = connection.execute(TRIPS, key).fetchone()
     now, pnl = equity(account), equity(account) - account.invested
     matched, pnl_ratio = matched_hold(state), pnl / account.invested
+    paid = connection.execute(FEES, (*key, Place.FEES, QUOTE))
     faults = balance.faults(connection, *key, state)
     return {
         "session": session.name,
@@ -65,7 +66,7 @@ def summary(
         "round_trips": trips,
         "round_trips_won": won or 0,
         "refusals": refusals,
-        "fees": (number(FEES, Place.FEES, QUOTE) + base_fees(connection, key, state)) / QUANTA,
+        "fees": (sum(fee for (fee,) in paid) + base_fees(connection, key, state)) / QUANTA,
         "capital": account.invested / QUANTA,
         "pnl": pnl / QUANTA,
         "pnl_ratio": round(pnl_ratio, 8),
@@ -82,8 +83,8 @@ def summary(
 
 def base_fees(connection: sqlite3.Connection, key: tuple[int, int], state: State) -> int:
     """Fees that were taken in coins, valued at the price of their fills, in quanta."""
-    rows = connection.execute(f"{BASE_FEES} AND fee_grains > 0 GROUP BY instrument", key)
-    return sum(worth // state.instruments[i].scale for i, worth in rows)
+    rows = connection.execute(BASE_FEES, key)  # in Python: their sums may need more than 64 bits
+    return sum(grains * price // state.instruments[i].scale for i, grains, price in rows)
 
 
 def matched_hold(state: State) -> float:

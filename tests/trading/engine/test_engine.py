@@ -9,7 +9,7 @@ import pytest
 
 from rrr.core.errors import JournalBroken, StorageFailed
 from rrr.core.events import Command, Event, Halted, Verb
-from rrr.core.orders import Cancel, Order
+from rrr.core.orders import Cancel, Order, Side, Status
 from rrr.core.state import Halt
 from rrr.database.journal import DIGEST
 from rrr.database.ledger import Tables
@@ -18,6 +18,7 @@ from rrr.trading.engine import engine as module
 from rrr.trading.engine import paper
 from rrr.trading.engine.engine import Batch, Engine, Moment, Words
 from rrr.trading.engine.paper import Record, World
+from tests.builders import report
 from tests.storm.lives import ask, lived, living, moments, replayed, spoil
 
 SENT = "SELECT kind, core FROM journal WHERE kind IN (11, 12) ORDER BY number"
@@ -188,9 +189,17 @@ async def test_a_command_is_a_row_with_its_reason(path: Path) -> None:
     async with living(path) as engine:
         await engine.take(moments()[:5])
         halt = Command(engine.head.at_ms, Verb.HALT)
+        takes = [lane.take for lane in engine.state.lanes if lane.take.kind]
+        called_back = [take for take in takes if take.side == Side.BUY]
+        assert called_back
         batch = await engine.take([Moment((halt,), "the coffee is cold")])
         ((record, state),) = batch.told
-        assert record == [halt, Halted(halt.at_ms, Halt.OPERATOR)]
+        assert record == [
+            halt,
+            Halted(halt.at_ms, Halt.OPERATOR),
+            *(Cancel(halt.at_ms, take.instrument, take.sequence) for take in called_back),
+            *(report(Status.CANCELLED, take, at_ms=halt.at_ms) for take in called_back),
+        ]
         assert state.account.halted == Halt.OPERATOR
     assert ask(path, "SELECT reason, note FROM halts") == [("operator", "the coffee is cold")]
     async with living(path) as engine:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from rrr.core import matching
-from rrr.core.events import Close, Decision, Event, Flow, Halted, Refused
-from rrr.core.market import BPS, down
+from rrr.core import matching, policy
+from rrr.core.events import Close, Command, Decision, Event, Flow, Halted, Listing, Refused, Verb
+from rrr.core.market import BPS, cost, down, worth
 from rrr.core.orders import Cancel, Cause, Kind, Order, Rejection, Report, Side, Status
 from rrr.core.rules import Refusal
 from rrr.core.state import Halt
@@ -21,6 +21,7 @@ from tests.builders import (
     holding,
     instrument,
     law,
+    report,
     session,
 )
 
@@ -133,6 +134,76 @@ def test_a_drawdown_halts_and_only_reductions_follow() -> None:
     assert refused.refusal == Refusal.HALTED
 
 
+def test_no_purchase_is_filled_while_halted_nor_when_somebody_resumes() -> None:
+    new = session()
+    new.close(candle(PRICE))
+    (bought,) = orders(new.signal(10_000))
+    told = new.meet(Command(new.at_ms, int(Verb.HALT)))
+    assert told[2] == Cancel(new.at_ms, 0, bought.sequence)
+    assert new.account.held == new.world.purse.held == 0
+    told = new.close(candle(PRICE))
+    new.meet(Command(new.at_ms, int(Verb.RESUME)))
+    assert fills(told + new.close(candle(PRICE))) == []
+    assert (new.account.cash, new.lane.quantity) == (CAPITAL, 0)
+
+
+def test_a_fall_in_one_daily_candle_is_a_loss_of_24_hours() -> None:
+    day, daily = (
+        24 * HOUR,
+        law(
+            loss_24h_max_bps=600,
+            stop_bps=5_000,
+            exposure_max_bps=9_000,
+            volatility_target_ppm=10**6,
+        ),
+    )
+    new = session(under=daily)
+    for _ in range(2):
+        new.close(candle(PRICE), every_ms=day)
+        new.signal(10_000)
+    new.close(candle(PRICE * 80 // 100), every_ms=day)
+    refused = new.signal(10_000)[-1]
+    assert isinstance(refused, Refused)
+    assert refused.refusal == Refusal.LOSS_24H
+
+
+@pytest.mark.parametrize("collar_bps", [1, 100, 1_000])
+def test_no_fill_is_above_the_largest_order_however_wide_its_collar(collar_bps: int) -> None:
+    most, of = CAPITAL // 10, instrument(half_spread_ppm=0, slippage_ppm=0)
+    new = session(of, under=law(order_notional_max=most, collar_bps=collar_bps))
+    new.close(candle(PRICE))
+    (bought,) = orders(new.signal(10_000))
+    (fill, *_) = fills(new.close(candle(open=bought.price, close=bought.price)))
+    assert fill.price == bought.price == PRICE * (BPS + collar_bps) // BPS
+    assert fill.notional <= most < cost(of, fill.price, fill.quantity + of.lot)
+
+
+def test_a_reduction_to_a_rest_that_could_not_be_protected_sells_all() -> None:
+    timid = law(volatility_target_ppm=1)
+    held = holding(timid)
+    was, conviction = held.lane.quantity, 100
+    rest = policy.wish(timid, held.account, held.lane, BTC, conviction)
+    assert 0 < rest < was
+    least = worth(BTC, held.lane.stop_price, rest) + 1
+    held.meet(Listing(held.at_ms, instrument(version=2, notional_min=least)))
+    held.signal(conviction)
+    (sale,) = fills(held.close(candle(PRICE)))
+    assert sale.quantity == was
+    assert (held.lane.quantity, held.lane.stop.kind) == (0, 0)
+
+
+def test_a_fee_that_rose_ends_a_purchase_and_its_cash_is_free() -> None:
+    new = session()
+    new.close(candle(PRICE))
+    new.signal(10_000)
+    new.meet(Listing(new.at_ms, instrument(version=2, fee_taker_ppm=20_000)))
+    (ended, *_) = new.close(candle(PRICE))
+    assert isinstance(ended, Report)
+    assert (ended.status, ended.rejection) == (Status.CANCELLED, Rejection.INSUFFICIENT)
+    assert (new.account.cash, new.account.held, new.world.purse.held) == (CAPITAL, 0, 0)
+    assert (new.lane.quantity, new.lane.due) == (0, 0)
+
+
 def test_the_venue_holds_the_same_money_after_a_flow() -> None:
     held = holding()
     held.meet(Flow(held.at_ms, -CAPITAL // 4))
@@ -168,6 +239,19 @@ def test_an_exit_waits_while_its_instrument_has_no_candle() -> None:
     assert held.lane.take.side == Side.SELL
     held.close(candle(PRICE))
     assert held.lane.quantity == 0
+
+
+def test_a_purchase_whose_candle_is_missing_is_given_up() -> None:
+    new = session()
+    new.close(candle(PRICE))
+    (bought,) = orders(new.signal(10_000))
+    opened, new.at_ms = new.at_ms, new.at_ms + HOUR
+    told = new.meet(Close(new.at_ms, opened, (), (0,)))
+    no_price = int(Rejection.NO_PRICE)
+    ended = report(Status.CANCELLED, bought, at_ms=opened, rejection=no_price)
+    assert told == [ended, Close(new.at_ms, opened, (), (0,))]
+    assert new.account.held == new.world.purse.held == 0
+    assert fills(new.close(candle(PRICE))) == []
 
 
 def test_the_same_events_make_the_same_world_and_the_same_record() -> None:

@@ -41,7 +41,7 @@ CREATE TABLE books (
     PRIMARY KEY (session, id)
 ) STRICT, WITHOUT ROWID;
 
--- A run is one life of a process. `last_number` is where its segment of the journal ends.
+-- A run is one life of a process; outcome is NULL while it lives.
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
     session INTEGER NOT NULL REFERENCES sessions,
@@ -101,8 +101,8 @@ CREATE TABLE journal (
 -- says so in the index's own words: NOT IN (4, 5).
 CREATE INDEX journal_by_kind ON journal (session, book, kind, number) WHERE kind NOT IN (4, 5);
 
--- A snapshot only saves time: state is the fold of the journal. Its seal is the hash of its chain
--- and its world, so that a changed one is not believed.
+-- A snapshot only saves time: state is the fold of the journal. Its seal is the hash of its
+-- chain, its core's hash and its world, so that a changed one is not believed.
 CREATE TABLE snapshots (
     session INTEGER NOT NULL,
     book INTEGER NOT NULL,

@@ -66,6 +66,7 @@ class Engine:
         self.world = self.decided = NO_WORLD
         self.pen = Pen(sessions.head_of(session))
         self.scribe = Scribe(session.id, PRINCIPAL, self.world.state)
+        self.committed = self.pen.head
         self.snapped_at = 0
 
     @property
@@ -109,7 +110,7 @@ class Engine:
                 sessions.snap(connection, self.session.id, PRINCIPAL, batch.snapshot)
 
         await self.db.write(write)
-        self.world = batch.world
+        self.world, self.committed = batch.world, batch.head
         for record, _ in batch.told:
             await self.venue.carry(record)
         return batch
@@ -162,6 +163,7 @@ class Engine:
         fold = await self.db.write(self._folded)
         self.world = self.decided = fold.world
         self.pen = Pen(fold.head)
+        self.committed = fold.head
         self.scribe = Scribe(self.session.id, PRINCIPAL, self.world.state)
         self.snapped_at = fold.head.number - fold.rows
         await self.db.write(self.scribe.recall)

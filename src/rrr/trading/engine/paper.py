@@ -50,6 +50,10 @@ def advance(world: World, event: Event, record: Record) -> World:
 
 def at_open(world: World, event: Close, record: Record) -> World:
     """Fill what waited for the open; an exit that its collar stopped is tried again, wider."""
+    for i in event.missing:
+        if world.shelves[i].take.kind:
+            matched = matching.at_no_open(world.purse, world.shelves[i], event.opened_at_ms)
+            world = heard(world, i, matched, record)
     for candle in event.candles:
         while world.shelves[candle.instrument].take.kind:
             world = meet(world, matching.at_open, candle, event.opened_at_ms, record)
@@ -66,6 +70,11 @@ def inside(world: World, event: Close, record: Record) -> World:
 def meet(world: World, how: Meeting, candle: Candle, at_ms: int, record: Record) -> World:
     i = candle.instrument
     matched = how(world.purse, world.shelves[i], world.state.instruments[i], candle, at_ms)
+    return heard(world, i, matched, record)
+
+
+def heard(world: World, i: int, matched: Matched, record: Record) -> World:
+    """The kernel hears what the venue said, if it said anything."""
     if not matched.report.status:
         return world
     return enter(placed(world, i, matched), matched.report, record)

@@ -4,10 +4,9 @@ from math import isqrt
 from typing import Protocol
 
 from rrr.config import Settings
-from rrr.core.market import Instrument
+from rrr.core.market import QUANTA, Instrument
 from rrr.core.state import Law
 
-QUANTA: int = 10**8  # of one unit of the quote
 YEAR_MS = 31_557_600_000  # 365.25 days
 MINUTE_MS = 60_000
 

@@ -19,13 +19,14 @@ class Home:
 
     @classmethod
     def at(cls, path: Path | None = None) -> "Home":
-        """The home at `path`; with none named the checkout that runs, or else `~/.rrr`.
+        """The home at `path`, or `$RRR_HOME`, or the checkout that runs, or else `~/.rrr`.
 
         >>> Home.at(Path("/tmp/somewhere")).data.as_posix()
         '/tmp/somewhere/data'
         """
-        with _told(path or Path("~/.rrr")):
-            return cls((path or _checkout() or Path("~/.rrr")).expanduser().absolute())
+        named = path or _named()
+        with _told(named or Path("~/.rrr")):
+            return cls((named or _checkout() or Path("~/.rrr")).expanduser().absolute())
 
     @property
     def data(self) -> Path:
@@ -60,9 +61,14 @@ class Home:
             raise
 
 
+def _named() -> Path | None:
+    name = os.environ.get("RRR_HOME")
+    return Path(name) if name else None
+
+
 def _checkout() -> Path | None:
-    source = Path(__file__).resolve().parents[2]
-    return source.parent if (source.parent / "pyproject.toml").is_file() else None
+    folder = Path(__file__).resolve().parents[2]
+    return folder if (folder / "pyproject.toml").is_file() else None
 
 
 def _make(folder: Path, made: list[Path]) -> None:
