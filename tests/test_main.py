@@ -34,6 +34,8 @@ from tests.storm.homes import (
     made,
 )
 
+pytestmark = pytest.mark.slow
+
 HUMAN: Final = "200000"  # so many hours an hour: a life of a few seconds
 HEADER: Final = "ts,open,high,low,close,volume\n"
 real = pytest.mark.skipif(not RECORDED.is_dir(), reason="the shared market data is not here")

@@ -37,6 +37,8 @@ from rrr.core.rules import MINUTE_MS, Refusal
 from rrr.core.state import EMPTY, Account, Halt, Law, State
 from tests.builders import CAPITAL, LAW, LISTED, Listed, Session, history, leaves
 
+pytestmark = pytest.mark.slow
+
 Balances = dict[tuple[int, int], int]
 LAWS: Final = settings(max_examples=100, deadline=None, derandomize=True)
 

@@ -11,6 +11,8 @@ from rrr.api import controls
 from rrr.core.errors import Unavailable
 from tests.storm.homes import Ended, House, begun, ended, kill, made
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("dies", [True, False])
 def test_a_halt_under_load_is_no_obstacle_to_going_on(tmp_path: Path, dies: bool) -> None:

@@ -12,6 +12,8 @@ from rrr.core.errors import DatabaseRefused, JournalBroken, RRRError, StorageFai
 from tests.storm.homes import House
 from tests.storm.lives import lived
 
+pytestmark = pytest.mark.slow
+
 REFUSED = {DatabaseRefused.exit_code, JournalBroken.exit_code, StorageFailed.exit_code}
 CLOSES = 40
 

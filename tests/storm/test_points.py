@@ -7,6 +7,8 @@ import pytest
 from tests.storm import doomed
 from tests.storm.homes import ROOT, Ended, House, faults, made
 
+pytestmark = pytest.mark.slow
+
 HOURS = 300
 DOOMS = [
     (name, times, times != point.times[0])

@@ -26,6 +26,8 @@ from rrr.database.client import Client
 from rrr.database.opening import PAPER, open_to_write, plain
 from tests.storm.lossy import Drive
 
+pytestmark = pytest.mark.slow
+
 STEPS = {
     "0001_word.sql": "CREATE TABLE word (number INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;",
     "0002_index.sql": "CREATE INDEX word_text ON word (text); ANALYZE;",

@@ -9,6 +9,8 @@ from tests.storm import storms
 from tests.storm.homes import House, begun, kill, made
 from tests.storm.storms import EVERY_DECISION, Tally, announcements
 
+pytestmark = pytest.mark.slow
+
 
 def test_kill_dash_nine_at_random_moments_changes_nothing(tmp_path: Path) -> None:
     tally = storms.kills(tmp_path, 7, 5, made(tmp_path / "market", 7, hours=500))
@@ -50,7 +52,6 @@ def test_what_is_announced_is_on_the_disk_already(tmp_path: Path, number: int) -
     assert set(told) <= set(known)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("storm", [storms.kills, storms.terms])
 def test_longer_storms_pass_too(
