@@ -20,6 +20,8 @@ from rrr.trading.engine import opening
 from tests.builders import LAW
 from tests.storm.lives import INSTRUMENTS, ask, lived, living, replayed, session_of, spoil, terms
 
+pytestmark = pytest.mark.slow
+
 JOURNAL = "SELECT number, kind, at_ms, core, run, arrived_at_ms, note, chain FROM journal"
 
 
