@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rrr.core.errors import DataError
+from rrr.core.market import QUANTA_MAX
 from rrr.data_pipeline.instrument_rules import Known, Rules, load, places
 from rrr.data_pipeline.recorded import Recorded, utc
 from rrr.data_pipeline.recorded_files import symbol_parts
@@ -33,7 +34,6 @@ __all__ = [
 
 ANY_VENUE = "any"
 _QUANTA = 8  # decimals of money
-_NOTIONAL_MAX = 1 << 56  # quanta: what one order, or one balance, may come to
 _INTEGER_END = 1 << 63
 _PRICE_HEADROOM = 1000
 _SPARE_DECIMALS = 2  # below the tick: venues refine their ticks, points never change
@@ -151,7 +151,7 @@ def _fits(recorded: Recorded, points: int, grains: int, fall: int) -> bool:
     volume = int(float(recorded.volume.max()) * 10**grains) + 1
     return (
         highest * scale * _PRICE_HEADROOM < _INTEGER_END
-        and (_NOTIONAL_MAX // lowest + 1) * scale < _INTEGER_END
+        and (QUANTA_MAX // lowest + 1) * scale < _INTEGER_END
         and volume < _INTEGER_END
     )
 

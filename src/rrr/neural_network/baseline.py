@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from rrr.core.events import Close, Signal
 from rrr.core.market import BPS, PPM
 
-NAME = "baseline"
 MODEL = 0
 
 

@@ -5,10 +5,10 @@ from typing import Protocol
 
 from rrr.config import Settings
 from rrr.core.market import QUANTA, Instrument
+from rrr.core.rules import MINUTE_MS
 from rrr.core.state import Law
 
 YEAR_MS = 31_557_600_000  # 365.25 days
-MINUTE_MS = 60_000
 
 
 class Rules(Protocol):
