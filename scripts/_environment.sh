@@ -13,29 +13,42 @@ unset PYTHONHOME PYTHONPATH
 
 prepare() {
     local lock=$1 base
-    is_installed "$lock" && return
+    look
+    is_stamped "$lock" || locked install "$lock"
+    is_stamped requirements-train.lock || is_stamped no-training || locked install_training
+}
 
+# One at a time; who had to wait finds the work done.
+locked() {
+    local base
     base=$(fitting_python || true)
     [ -n "$base" ] || fail 69 "No Python 3.11 to 3.14 is on this computer." "$(python_advice)"
     mkdir -p "$venv" || fail 73 "$venv cannot be made." "Is the folder writable, the disk full?"
     exec 9>"$venv/lock"
     "$base" -c "$one_at_a_time"
-    is_installed "$lock" || install "$lock" "$base"
+    look
+    "$@"
+    look
     exec 9>&-
 }
 
-is_installed() {
-    stamp 2>/dev/null | cmp -s - "$venv/$1.stamp"
+look() {
+    seen=$(stamp 2>/dev/null)
+}
+
+is_stamped() {
+    [ "$seen" = "$(cat "$venv/$1.stamp" 2>/dev/null)" ]
 }
 
 stamp() {
     printf '%s\n' "$root"
     "$python" -V 2>&1 || true
-    cat "$root/pyproject.toml" "$root/config/requirements.lock" "$root/config/requirements-dev.lock"
+    cat "$root/pyproject.toml" "$root"/config/requirements*.lock
 }
 
 install() {
-    local lock=$1 base=$2 started=$SECONDS
+    local lock=$1 started=$SECONDS
+    if is_stamped "$lock"; then return; fi
     if [ -f "$venv/requirements.lock.stamp" ] && "$python" -c 'import pip, setuptools' 2>/dev/null
     then
         say "The pins have changed: installing what is new."
@@ -56,14 +69,34 @@ install() {
     say "Ready after $((SECONDS - started)) s."
 }
 
+# What trains models is large and not made for every computer: without it all else works.
+install_training() {
+    local started=$SECONDS cpu=https://download.pytorch.org/whl/cpu
+    if is_stamped requirements-train.lock || is_stamped no-training; then return; fi
+    say "Installing what trains models (torch, 200 MB), first time only."
+    set -- --require-hashes --only-binary :all: -r "$root/config/requirements-train.lock"
+    if pip_tries "$@" || pip_tries --extra-index-url "$cpu" "$@"; then
+        stamp >"$venv/requirements-train.lock.stamp"
+        say "Ready to train after $((SECONDS - started)) s."
+    else
+        tail -n 1 "$venv/pip.log" >&2
+        stamp >"$venv/no-training.stamp"
+        say "No model can be trained here: the baseline trades. torch is made for macOS 14 and" \
+            "later on Apple silicon, and for Linux on x86-64 with Python 3.11." \
+            "To try again: rm $venv/no-training.stamp"
+    fi
+}
+
 pip_install() {
-    local log=$venv/pip.log
-    if ! "$python" -m pip install --disable-pip-version-check --no-deps "$@" 2>"$log" | progress
-    then
-        tail -n 20 "$log" >&2
+    if ! pip_tries "$@"; then
+        tail -n 20 "$venv/pip.log" >&2
         fail 69 "The packages could not be installed." \
             "The lines above say why; with the network back, run the same command again."
     fi
+}
+
+pip_tries() {
+    "$python" -m pip install --disable-pip-version-check --no-deps "$@" 2>"$venv/pip.log" | progress
 }
 
 progress() {
@@ -88,7 +121,9 @@ fitting_python() {
 
 candidates() {
     local version
-    for version in 3.13 3.12 3.11 3 3.14; do
+    local versions="3.13 3.12 3.11 3 3.14"
+    [ "$(uname)" = Darwin ] || versions="3.11 3.13 3.12 3 3.14" # torch's CPU build is for 3.11
+    for version in $versions; do
         command -v "python$version" || true
     done
     for version in 3.13 3.12 3.11 3.14; do
@@ -130,7 +165,7 @@ except BlockingIOError:
 '
 
 say() {
-    printf '%s\n' "$1" >&2
+    printf '%s\n' "$*" >&2
 }
 
 fail() {

@@ -3,12 +3,22 @@
 Prices and quantities read in the units of `BTC`: one point is 10⁻⁴ dollars, one grain 10⁻⁸ coins.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from rrr.core.events import Close, Decision, Event, Flow, Limits, Listing, Signal
+from rrr.core.events import (
+    Adopted,
+    Close,
+    Decision,
+    Event,
+    Flow,
+    Limits,
+    Listing,
+    Signal,
+    Touch,
+)
 from rrr.core.market import Candle, Instrument, Source
 from rrr.core.orders import NO_ORDER, NO_REPORT, Kind, Order, Report, Side, Stage
 from rrr.core.state import HOURS, NO_ACCOUNT, NO_LANE, Account, Lane, Law
@@ -150,7 +160,10 @@ class Session:
         return self.meet(Close(self.at_ms, opened, candles or still, ()))
 
     def signal(self, conviction_bps: int, of: int = 0) -> list[Event | Decision]:
-        return self.meet(Signal(self.at_ms, of, conviction_bps, 0))
+        return self.meet(Signal(self.at_ms, of, conviction_bps, self.account.model))
+
+    def touch(self, bid: int, ask: int, of: int = 0) -> list[Event | Decision]:
+        return self.meet(Touch(self.at_ms, of, bid, ask))
 
 
 def session(*instruments: Instrument, under: Law = LAW, capital: int = CAPITAL) -> Session:
@@ -190,6 +203,31 @@ def history(
         for i in here:
             if random.random() < 0.7:
                 yield Signal(opened + every_ms, i, random.choice(CONVICTIONS), 0)
+
+
+MODELS: Final = (0, 0x3F2A91C04B1D, (1 << 48) - 1)
+HALF_SPREADS_BPS: Final = (0, 0, 1, 5, 40, 300, 900, 2_000, -3)  # the last two: not to be believed
+
+
+def eventful(seed: int, events: Iterable[Event]) -> Iterator[Event]:
+    """The same history, in which models take over, and in every other one touches are seen."""
+    random, model = Random(seed), 0
+    for event in events:
+        yield event._replace(model=model) if isinstance(event, Signal) else event
+        if isinstance(event, Close):
+            if seed % 2:
+                yield from touches(random, event)
+            if random.random() < 0.05:
+                model = random.choice(MODELS)
+                yield Adopted(event.at_ms, model)
+
+
+def touches(random: Random, close: Close) -> Iterator[Touch]:
+    """Around most closing prices."""
+    for one in close.candles:
+        half = one.close * random.choice(HALF_SPREADS_BPS) // 10_000
+        if random.random() < 0.7:
+            yield Touch(close.at_ms, one.instrument, one.close - half, one.close + half)
 
 
 def walk(random: Random, i: int, last: int) -> Candle:

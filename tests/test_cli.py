@@ -17,6 +17,8 @@ from typing import Any, Final
 import pytest
 
 from rrr import cli
+from rrr.cli.commands import COMMANDS, reading
+from rrr.cli.parsing import MARKET, SESSION
 from rrr.config import Home
 from rrr.core import errors
 from rrr.core.errors import RRRError
@@ -98,7 +100,16 @@ def refused(said: Said, code: int, *fragments: str) -> None:
 
 # (words, exit code, what the sentences say); {tree}, {file} and {home} are filled in.
 MISTAKES: Final = [
-    ("", 2, "No market is named"),
+    ("--market moon", 2, "'moon' is no exchange that ccxt knows."),
+    ("--market replay", 78, "market is replay, and replay names no path."),
+    ("--symbols ADA-USD", 66, "The simulated market has no ADA-USD.", "BTC-USD, ETH-USD"),
+    ("why BTC-USD", 66, "no database"),
+    ("why BTC-USD --at noon", 2, "--at noon is no time."),
+    ("logs", 66, "There is no trading log yet"),
+    ("logs -n many", 2, "'many' is no number of lines"),
+    ("logs gossip", 2, "gossip"),
+    ("panic", 2, "A panic asks once, and nobody is here."),
+    ("panic --yes", 69, "No daemon answers"),
     ("stauts", 2, "Did you mean status?"),
     ("--sym BTC-USD", 2, "Did you mean --symbols?"),
     ("--replay", 2, "--replay: expected one argument"),
@@ -130,7 +141,7 @@ MISTAKES: Final = [
     ("--replay {tree} --capital 1e400", 78, "capital is '1e400'"),
     ("--replay {tree} --capital -5", 78, "capital is -5"),
     ("--replay {tree} --seed x", 78, "seed is 'x'"),
-    ("--replay {tree} --market moon", 78, "market is 'moon'; allowed is replay"),
+    ("--replay {tree} --market moon", 78, "replay names recorded candles, and market is moon"),
     ("--replay {tree} --set costs", 2, "Write it as --set NAME=VALUE"),
     ("--replay {tree} --set cost=1", 78, "cost is not a setting"),
     ("--replay {tree} --set drawdown_max_bps=1", 78, "Did you mean risk.drawdown_max_bps?"),
@@ -336,7 +347,7 @@ def test_who_looks_sees_one_moment_while_a_daemon_goes_on(copy: Path) -> None:
         return int(reader.execute("SELECT count(*) FROM equity").fetchone()[0])
 
     with (
-        cli.reading(Namespace(home=copy, mode="paper")) as reader,
+        reading(Namespace(home=copy, mode="paper")) as reader,
         closing(sqlite3.connect(copy / "data" / "paper.db")) as daemon,
     ):
         before = count()
@@ -399,7 +410,7 @@ def test_dry_run_is_another_name_of_paper(rrr: Rrr, market: Sequence[str], tmp_p
     assert not (tmp_path / "data" / "live.db").exists()
 
 
-@pytest.mark.parametrize("command", ["", *cli.COMMANDS])
+@pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_shows_every_option_and_its_meaning(
     capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
@@ -412,10 +423,10 @@ def test_help_shows_every_option_and_its_meaning(
     assert {"--help", "--home", "--json"} <= {name for name, _ in options}
     assert all(meaning for _, meaning in options)
     if command in ("", "config"):
-        settings = {f"--{name}" for name, *_ in (*cli.MARKET, *cli.SESSION)}
+        settings = {f"--{name}" for name, *_ in (*MARKET, *SESSION)}
         assert settings <= {name for name, _ in options}
     if not command:
-        assert all(f"  rrr {name}" in shown for name in cli.COMMANDS)
+        assert all(f"  rrr {name}" in shown for name in COMMANDS)
 
 
 PYTHON: Final = (sys.executable, "-W", "error", "-m", "rrr")

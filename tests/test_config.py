@@ -84,8 +84,14 @@ MISTAKES = [
     ("speed: 0", "line 1: speed is 0; allowed is max or a number above 0"),
     ("speed: inf", "line 1: speed is 'inf'; allowed is max or a number above 0"),
     ("timeframe: 7m", "line 1: timeframe is '7m'; allowed is one of 1m, 3m, 5m"),
-    ("market: binance", "line 1: market is 'binance'; allowed is replay."),
-    ("signals: oracle", "line 1: signals is 'oracle'; allowed is baseline."),
+    ("market: Binance!", "line 1: market is 'Binance!'; allowed is simulated, replay, or the id"),
+    ("market: replay", "line 1: market is replay, and replay names no path."),
+    ("market: kraken\nreplay: /x", "line 2: replay names recorded candles, and market is kraken"),
+    ("market: kraken\nspeed: 60", "line 2: speed is 60, and kraken runs at 1."),
+    ("from: 2024-01-01", "line 1: from and to cut recorded candles, and market is simulated."),
+    ("address: http://[::1]:80", "line 1: address is an exchange's, and market is simulated."),
+    ("market: kraken\naddress: ftp://x", "line 2: address is 'ftp://x'; allowed is an address"),
+    ("signals: oracle", "line 1: signals is 'oracle'; allowed is model or baseline."),
     ("candles: 0", "line 1: candles is 0; allowed is a whole number from 1 to"),
     ("from: yesterday", "line 1: from is 'yesterday'; allowed is a date or moment such as"),
     ("to: 1704067200", "line 1: to is 1704067200; allowed is a date or moment such as"),
@@ -102,7 +108,7 @@ MISTAKES = [
     ("costs:\n  maker_fee_ppm: -1001", "-1001; allowed is a whole number from -1000 to 100000."),
     ("policy:\n  warmup_candles: 10001", "10001; allowed is a whole number from 2 to 10000."),
     ("trend:\n  fast_candles: 240", "line 2: trend.slow_candles (240) is not above trend.fast_ca"),
-    ("to: 2024-01-01\nfrom: 2024-01-01", "line 2: to (2024-01-01T00:00:00Z) is not after from"),
+    ("replay: x\nto: 2024-01-01\nfrom: 2024-01-01", "line 3: to (2024-01-01T00:00:00Z) is not after from"),
     ("seed: 1: 2", "line 1: this is not YAML: mapping values are not allowed in this context."),
     ("a: [1,\nb: 2\n", "this is not YAML: did not find expected ',' or ']', while parsing a flow"),
     ("a: 'b\n\n\n", "while scanning a quoted scalar that began in line 1."),
@@ -203,7 +209,7 @@ def test_every_source_overrides_those_below_and_each_setting_knows_its_own(home:
         overrides={"risk.stale_candles": 4, "speed": None},
     )
     names = ("speed", "seed", "candles", "capital", "risk.stale_candles")
-    assert [flat(loaded.settings)[name] for name in names] == ["max", 1, 2, 3, 4]
+    assert [flat(loaded.settings)[name] for name in names] == [None, 1, 2, 3, 4]
     assert [loaded.origin(name) for name in names] == [
         "default",
         "trading_config.yml line 2",

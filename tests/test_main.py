@@ -16,10 +16,18 @@ from typing import Any, Final
 
 import pytest
 
-from rrr import cli, main
+from rrr import cli
 from rrr.config import Home, load
 from rrr.data_pipeline.instruments import decimal_text
+from rrr.house.answers import answer
+from rrr.house.beginning import recorded
+from rrr.house.opinions import Opinions
+from rrr.house.pace import Pace
+from rrr.house.tasks import House as Joined
+from rrr.house.tasks import decide
+from rrr.house.teller import Teller
 from rrr.monitoring.story import Story
+from rrr.trading.engine.engine import Engine
 from tests.storm import lives
 from tests.storm.homes import (
     BEGINS_MS,
@@ -53,7 +61,7 @@ def untouched(tmp_path_factory: pytest.TempPathFactory, market: Sequence[str]) -
 
 
 @contextmanager
-def living(house: House, until: str = "20") -> Iterator["subprocess.Popen[str]"]:
+def living(house: House, until: str = "2024-") -> Iterator["subprocess.Popen[str]"]:
     """A daemon that trades, and has come to this date; what is left of it at the end dies."""
     process = house.start()
     try:
@@ -146,22 +154,43 @@ def test_a_daemon_is_asked_halted_and_resumed_from_outside(
     assert house.command("replay").told["identical"]
 
 
+def joined(engine: Engine, folder: Path) -> Joined:
+    """The joints around an engine whose market is over."""
+    path = folder / "market" / "made" / "ADA-USD"
+    path.mkdir(parents=True)
+    (path / "1h.csv").write_text(HEADER + f"{BEGINS_MS},100,100,100,100,5\n")
+    home = Home.at(folder)
+    loaded = load(home, overrides={"replay": str(folder / "market")}, environ={})
+    market, teller = recorded(home, loaded.settings), Teller(StringIO(), loaded)
+    story = Story(lives.terms().units, engine.state, every_decision=False)
+    return Joined(
+        loaded.settings,
+        market,
+        engine.db,
+        engine,
+        Opinions(home, loaded.settings, market, engine, teller, {}, story.warmed),
+        story,
+        teller,
+        asyncio.Event(),
+        Pace("max", real=False),
+    )
+
+
 async def test_what_is_said_of_a_daemon_is_committed(tmp_path: Path) -> None:
     """A halt in bytes that no file can hold is one; what is only decided is not told."""
     async with lives.living(tmp_path / "paper.db") as engine:
-        story = Story(lives.terms().units, "baseline", every_decision=False)
-        house = main.House(engine, story, lambda line: None, asyncio.Event())
+        house = joined(engine, tmp_path)
         begun = engine.head.number
         batch = engine.decide(lives.moments()[:5])
         assert engine.head.number > begun
-        assert (await main.answer(house, {"verb": "status"}))["rows"] == begun
+        assert (await answer(house, {"verb": "status"}))["rows"] == begun
         await engine.commit(batch)
-        told = await main.answer(house, {"verb": "status"})
+        told = await answer(house, {"verb": "status"})
         assert (told["rows"], told["at_ms"]) == (engine.head.number, engine.head.at_ms)
 
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(main.decide(house, tasks))
-            await main.answer(house, {"verb": "halt", "reason": "Verlust\udcfc\ud800"})
+            tasks.create_task(decide(house, tasks))
+            await answer(house, {"verb": "halt", "reason": "Verlust\udcfc\ud800"})
             await house.inbox.put(None)
     assert lives.ask(tmp_path / "paper.db", "SELECT note FROM halts") == [("Verlust??",)]
 
@@ -189,7 +218,7 @@ def test_a_home_adds_rules_to_those_of_the_house_and_has_the_last_word(tmp_path:
         place.mkdir(parents=True)
         (place / "1h.csv").write_text(HEADER + f"{BEGINS_MS},100,100,100,100,5\n")
     loaded = load(home, overrides={"replay": str(tmp_path / "market")}, environ={})
-    specs = [one.spec for one in main.recorded(home, loaded.settings).instruments]
+    specs = [one.spec for one in recorded(home, loaded.settings).instruments]
     ticks = {s.symbol: Decimal(decimal_text(s.tick, s.points)) for s in specs}
     assert (ticks["BTC-USD"], ticks["NEW-USD"]) == (Decimal("0.5"), Decimal("0.25"))
     assert ticks["ETH-USD"] == Decimal("0.01"), "The house speaks where the home does not."

@@ -12,7 +12,7 @@ import pytest
 from rrr.core import kernel, ledger, market, matching, policy, rules
 from rrr.core.events import Event, Flow, Limits, Listing
 from rrr.core.orders import Report, Status
-from tests.builders import CAPITAL, LAW, LISTED, QUANTA, Session, history, leaves
+from tests.builders import CAPITAL, LAW, LISTED, QUANTA, Session, eventful, history, leaves
 
 ROOMS: tuple[ModuleType, ...] = (market, ledger, policy, rules, matching, kernel)
 Record = TypeVar("Record")
@@ -96,7 +96,7 @@ def play(seed: int, capital: int, n: int = 80, listed: tuple[int, ...] = (0, 1, 
     under = LAW._replace(order_notional_max=market.QUANTA_MAX)
     events: list[Event] = [Limits(0, under), *(Listing(0, one.instrument) for one in on)]
     now = Session()
-    for event in (*events, Flow(0, capital), *history(seed, n, on)):
+    for event in (*events, Flow(0, capital), *eventful(seed, history(seed, n, on))):
         now.meet(wide(event))
     return now
 
@@ -112,6 +112,11 @@ def test_no_product_leaves_64_bits_at_any_capital(seed: int, capital: int) -> No
         assert isinstance(leaf, int)
         assert not isinstance(leaf, bool)
         assert -(1 << 63) <= leaf < 1 << 63
+
+
+@pytest.mark.parametrize(("bid", "ask"), [(1, 2**63 - 1), (2**63 - 2, 2**63 - 1), (2**63 - 1, 1)])
+def test_no_touch_is_too_wide_for_64_bits(bid: int, ask: int) -> None:
+    assert 0 <= market.half_spread(Wide(bid), Wide(ask)) <= 1
 
 
 def test_the_wide_integers_decide_as_plain_ones_do() -> None:

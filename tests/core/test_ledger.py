@@ -136,7 +136,7 @@ class Oracle:
 
     def error(self, mine: Account, here: Lane, of: Listed) -> Fraction:
         """How far the kernel is from the truth, all units together."""
-        held = self.coins * bid(of.instrument, here.mark) * point(of)
+        held = self.coins * bid(of.instrument, here.mark, here.half_spread) * point(of)
         worth = Fraction(floor(held * 10**8), 10**8) if self.coins else Fraction(0)
         return (
             abs(self.cash - Fraction(mine.cash, 10**8))

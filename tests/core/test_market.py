@@ -72,8 +72,8 @@ def test_nothing_passes_the_door_at_no_price() -> None:
 
 
 def test_a_seller_is_met_below_the_middle_and_never_below_one_point() -> None:
-    assert bid(BTC, PRICE) == PRICE - up(PRICE, BTC.half_spread_ppm, PPM)
-    assert bid(instrument(half_spread_ppm=PPM), PRICE) == 1
+    assert bid(BTC, PRICE, 0) == PRICE - up(PRICE, BTC.half_spread_ppm, PPM)
+    assert bid(instrument(half_spread_ppm=PPM), PRICE, 0) == 1
 
 
 def test_a_purchase_takes_its_cost_and_the_fee_of_a_taker_both_rounded_up() -> None:

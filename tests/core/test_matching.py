@@ -46,12 +46,12 @@ NO: list[tuple[str, Rejection, Venue]] = [
     (
         "coins that a stop holds",
         Rejection.INSUFFICIENT,
-        Venue(shelf=Shelf(COIN, 0, NO_ORDER, STOP), order=SELL),
+        Venue(shelf=Shelf(COIN, 0, 0, NO_ORDER, STOP), order=SELL),
     ),
     (
         "coins that a sale takes",
         Rejection.INSUFFICIENT,
-        Venue(shelf=Shelf(COIN, 0, SELL, NO_ORDER), order=STOP),
+        Venue(shelf=Shelf(COIN, 0, 0, SELL, NO_ORDER), order=STOP),
     ),
     ("between ticks", Rejection.PRICE_GRID, Venue(order=BUY._replace(price=PRICE + 1))),
     ("at no price", Rejection.PRICE_GRID, Venue(order=SELL._replace(price=0))),
@@ -67,11 +67,11 @@ NO: list[tuple[str, Rejection, Venue]] = [
         Rejection.BELOW_MINIMUM,
         Venue(instrument=instrument(notional_min=CAPITAL)),
     ),
-    ("a second take", Rejection.CAPACITY, Venue(shelf=Shelf(COIN, 0, BUY, NO_ORDER))),
+    ("a second take", Rejection.CAPACITY, Venue(shelf=Shelf(COIN, 0, 0, BUY, NO_ORDER))),
     (
         "a second stop",
         Rejection.CAPACITY,
-        Venue(shelf=Shelf(COIN, 0, NO_ORDER, STOP), order=STOP),
+        Venue(shelf=Shelf(COIN, 0, 0, NO_ORDER, STOP), order=STOP),
     ),
     (
         "more than 64 bits hold",
@@ -248,11 +248,11 @@ def test_a_stop(how: str, moved: dict[str, Any], price: int) -> None:
 def test_a_stop_slips_like_everything_that_takes() -> None:
     report = stopped(candle(open=PRICE, low=STOP.price))
     assert report.price < STOP.price
-    assert report.price == matching.slip(STOP.price, Side.SELL, BTC)
+    assert report.price == matching.slip(STOP.price, Side.SELL, BTC, 0)
 
 
 def test_nothing_is_ever_sold_below_one_tick() -> None:
-    assert matching.slip(1, Side.SELL, BTC) == BTC.tick
+    assert matching.slip(1, Side.SELL, BTC, 0) == BTC.tick
 
 
 def test_where_nothing_waits_nothing_happens() -> None:

@@ -49,7 +49,7 @@ def test_one_closing_time_is_one_event(tmp_path: Path) -> None:
 
 def test_candles_keep_every_figure(tmp_path: Path) -> None:
     one = market(recorded(tmp_path, BTC_USD=range(3)))
-    points, grains = one.instruments[0].spec.points, one.instruments[0].spec.grains
+    points, grains = one.columns[0].spec.points, one.columns[0].spec.grains
     for hour, close in enumerate(one.closes()):
         (candle,) = close.candles
         figures = (100.25, 102.5, 99.75, 101)
@@ -60,7 +60,7 @@ def test_candles_keep_every_figure(tmp_path: Path) -> None:
 def test_instruments_stand_in_the_order_of_their_symbols(tmp_path: Path) -> None:
     folder = recorded(tmp_path, BTC_USD=range(3), ETH_USD=range(3), ADA_USD=range(3))
     asked = market(folder, "ETH-USD", "ADA-USD", "BTC-USD")
-    assert [one.spec.symbol for one in asked.instruments] == ["ADA-USD", "BTC-USD", "ETH-USD"]
+    assert [one.spec.symbol for one in asked.columns] == ["ADA-USD", "BTC-USD", "ETH-USD"]
     turned = market(folder, "BTC-USD", "ETH-USD", "ADA-USD")
     assert list(asked.closes()) == list(turned.closes())
 
@@ -85,6 +85,18 @@ def test_a_span_takes_its_first_and_leaves_its_last(tmp_path: Path) -> None:
     assert hours(list(span.closes())) == [2, 3, 4]
     assert hours(list(market(folder, from_ms=FIRST + 2 * HOUR, limit=2).closes())) == [2, 3]
     assert hours(list(market(folder, limit=99).closes())) == list(range(10))
+
+
+async def test_what_from_cut_off_is_history_and_the_rest_arrives(tmp_path: Path) -> None:
+    folder = recorded(tmp_path, BTC_USD=range(10))
+    whole, cut = market(folder), market(folder, from_ms=FIRST + 4 * HOUR)
+    closes = list(whole.closes())
+    assert cut.history(99) == closes[:4]
+    assert cut.history(2) == closes[2:4]
+    assert cut.history(0) == whole.history(99) == []
+    assert [arrival.close async for arrival in cut.arrivals(0)] == closes[4:]
+    assert cut.begins_ms == closes[4].opened_at_ms
+    assert cut.ends_ms == closes[-1].at_ms
 
 
 def test_a_span_without_a_candle_is_refused(tmp_path: Path) -> None:

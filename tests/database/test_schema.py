@@ -180,12 +180,14 @@ ANSWERS = {
     "halt": "SELECT session, book, at_ms, reason, note FROM halts",
     "risk limit in force": "SELECT * FROM risk_limits",
     "model and signal": "SELECT * FROM signals",
+    "touch": "SELECT * FROM touches",
+    "takeover": "SELECT * FROM adoptions",
     "run": "SELECT * FROM runs",
     "setting": "SELECT r.session, s.* FROM settings s JOIN runs r ON r.id = s.run",
     "system event": "SELECT r.session, e.* FROM system_events e JOIN runs r ON r.id = e.run",
     "daily digest": "SELECT * FROM digests",
 }
-MAY_BE_NONE = {"halt"}
+MAY_BE_NONE = {"halt", "touch", "takeover"}
 OF_A_PROCESS = {"run", "setting", "system event"}
 
 

@@ -17,6 +17,8 @@ import pytest
 
 from tests.house.source import ROOT
 
+# The Python that is asked for first.
+FIRST = "python3.13" if sys.platform == "darwin" else "python3.11"
 PYTHON = """#!/usr/bin/env bash
 echo "$*" >>"$CALLS"
 case "$*" in
@@ -31,6 +33,7 @@ case "$*" in
             echo "ERROR: No matching distribution" >&2
             exit 1
         fi
+        if [ -e "$CALLS.strange" ] && [[ $* == *train.lock ]]; then exit 1; fi
         if [ -e "$CALLS.kill" ]; then kill -9 $PPID; fi
         echo "Collecting numpy==2.4.6" ;;
     "-m rrr"*) shift 2; printf '<%s>' "$@" ;;
@@ -52,8 +55,8 @@ class Checkout:
             shutil.copy(lock, self.root / "config")
         shutil.copy(ROOT / "pyproject.toml", self.root)
         self.bin.mkdir()
-        (self.bin / "python3.13").write_text(PYTHON)
-        (self.bin / "python3.13").chmod(0o755)
+        (self.bin / FIRST).write_text(PYTHON)
+        (self.bin / FIRST).chmod(0o755)
 
     def start(
         self, *arguments: str, script: Path | None = None, **environment: str
@@ -116,11 +119,23 @@ def test_what_is_installed_is_pinned_by_hash_and_built_without_a_download(
     checkout: Checkout,
 ) -> None:
     checkout.start()
-    packages, project = checkout.called("-m pip install")
+    packages, project, training = checkout.called("-m pip install")
     assert "--require-hashes" in packages
     assert packages.endswith("/config/requirements.lock")
     assert "--no-build-isolation" in project
-    assert all("--no-deps" in call for call in (packages, project))
+    assert "--require-hashes" in training
+    assert training.endswith("/config/requirements-train.lock")
+    assert all("--no-deps" in call for call in (packages, project, training))
+
+
+def test_a_computer_that_cannot_train_trades_all_the_same_and_is_told_once(
+    checkout: Checkout,
+) -> None:
+    checkout.make("strange")
+    answer = checkout.start()
+    assert answer.stdout == "<--mode><paper>"
+    assert "No model can be trained here: the baseline trades." in answer.stderr
+    assert checkout.start().stderr == ""
 
 
 def test_the_second_start_installs_nothing_and_says_nothing(checkout: Checkout) -> None:
@@ -130,7 +145,9 @@ def test_the_second_start_installs_nothing_and_says_nothing(checkout: Checkout) 
     assert checkout.calls.read_text().splitlines() == ["-V", "-m rrr --mode paper"]
 
 
-@pytest.mark.parametrize("changed", ["config/requirements.lock", "pyproject.toml"])
+@pytest.mark.parametrize(
+    "changed", ["config/requirements.lock", "config/requirements-train.lock", "pyproject.toml"]
+)
 def test_a_changed_pin_is_installed_into_the_same_environment(
     checkout: Checkout, changed: str
 ) -> None:
@@ -197,7 +214,7 @@ def test_two_starts_at_once_install_once(checkout: Checkout) -> None:
 
     assert [process.communicate()[0] for process in both] == ["<--mode><paper>"] * 2
     assert len(checkout.called("-m venv")) == 1
-    assert len(checkout.called("-m pip install")) == 2  # the packages, the project
+    assert len(checkout.called("-m pip install")) == 3  # the packages, the project, torch
 
 
 def test_an_environment_whose_python_is_gone_is_made_again(checkout: Checkout) -> None:
@@ -225,7 +242,7 @@ def test_without_a_fitting_python_it_names_the_one_installer(
     uname.write_text(f"#!/bin/sh\necho {system}\n")
     uname.chmod(0o755)
     environment = checkout.root / "scripts" / "_environment.sh"
-    nowhere = f'candidates() {{ echo "{checkout.bin}/python3.13"; }}\n'
+    nowhere = f'candidates() {{ echo "{checkout.bin}/{FIRST}"; }}\n'
     environment.write_text(f"{environment.read_text()}\n{nowhere}")
 
     answer = checkout.start(UNFIT="1")

@@ -1,22 +1,29 @@
 """What a session came to, against an obvious twin that reads the same from the tables."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rrr.core.market import BPS
+from rrr.core.events import Adopted, Close, Signal
+from rrr.core.market import BPS, Source
 from rrr.core.state import EMPTY, Account, Lane, State
 from rrr.monitoring.summary import matched_hold, summary, told
+from rrr.monitoring.words import stamp
+from rrr.trading.engine.engine import Moment
 from tests.builders import CAPITAL, QUANTA, account, lane
-from tests.storm.lives import ask, lived, living, session_of, terms
+from tests.storm.lives import ask, lived, living, moments, session_of, terms
 
 WORDS: dict[str, Any] = {
     "session": "paper-1",
     "mode": "paper",
     "market": "replay",
+    "synthetic": False,
+    "synthetic_ratio": 0.0,
     "signals": "baseline",
+    "takeovers": [],
     "instruments": [f"made:COIN{i}-USD" for i in range(40)],
     "candles": 78_624,
     "closes": 26_208,
@@ -89,6 +96,61 @@ async def test_what_happened_is_counted(found: dict[str, Any]) -> None:
     assert found["books_balanced"]
 
 
+@pytest.mark.parametrize("made", [Source.SYNTHETIC, Source.BUILT])
+async def test_the_share_of_candles_that_nobody_traded_is_counted(
+    tmp_path: Path, made: Source
+) -> None:
+    path, wanted = tmp_path / "paper.db", terms()
+
+    def told_of(source: int) -> int:
+        return int(made if source == Source.SYNTHETIC else source)
+
+    closes = [next(e for e in moment.events if isinstance(e, Close)) for moment in moments()]
+    changed = [
+        close._replace(candles=tuple(c._replace(source=told_of(c.source)) for c in close.candles))
+        for close in closes
+    ]
+    async with living(path, wanted) as engine:
+        await engine.take([Moment((close,)) for close in changed])
+        session = engine.session
+        found = await engine.db.write(
+            lambda c: summary(c, session, engine.state, wanted.units, engine.state_hash)
+        )
+    sources = dict(ask(path, "SELECT source, count(*) FROM candles GROUP BY source"))
+    assert sources.keys() == {Source.REPLAYED, made}
+    assert found["candles"] == sum(sources.values())
+    assert found["synthetic_ratio"] == round(sources[made] / found["candles"], 8) > 0
+    assert not found["synthetic"]
+    assert (found["signals"], found["takeovers"]) == ("baseline", [])
+
+
+@pytest.mark.parametrize("after", [0, 5])
+async def test_who_had_the_opinion_is_told_from_the_first_signal_on(
+    tmp_path: Path, after: int
+) -> None:
+    model, path = 0x3F2A91C04B1D, tmp_path / "paper.db"
+    wanted = terms()
+    wanted = replace(wanted, about={**wanted.about, "market": "simulated"})
+    lived_through = [[*moment.events] for moment in moments(closes=10)]
+    taken_over = Adopted(lived_through[after][0].at_ms, model)
+    lived_through[after].insert(1, taken_over)
+    for events in lived_through[after:]:
+        events[:] = [
+            event._replace(model=model) if isinstance(event, Signal) else event for event in events
+        ]
+    async with living(path, wanted) as engine:
+        await engine.take([Moment(tuple(events)) for events in lived_through])
+        session = engine.session
+        found = await engine.db.write(
+            lambda c: summary(c, session, engine.state, wanted.units, engine.state_hash)
+        )
+    name = f"model 3f2a91c04b1d from {stamp(taken_over.at_ms)}"
+    assert found["signals"] == (f"baseline, then {name}" if after else name)
+    assert found["takeovers"] == [{"at_ms": taken_over.at_ms, "model": "model 3f2a91c04b1d"}]
+    assert found["market"] == "simulated"
+    assert found["synthetic"]
+
+
 async def test_a_lost_transfer_is_a_fault_of_the_books(tmp_path: Path) -> None:
     path = tmp_path / "paper.db"
     await lived(path)
@@ -126,7 +188,19 @@ def test_the_closing_words_are_a_table_that_fits_a_terminal() -> None:
     assert "  fees          0.0123 USD" in lines
     assert "  P&L           -192.79 USD (-1.93%)" in lines
     assert "  refusals      gross 3,742, cooldown 1" in lines
+    assert "  candles       78,624 in 26,208 closing times, 0.00% synthetic" in lines
     assert sum(line.count("made:COIN") for line in lines) == 40
+
+
+def test_of_a_simulated_market_every_line_says_so_and_fits_a_terminal() -> None:
+    words = told(WORDS | {"synthetic": True, "synthetic_ratio": 1.0}, "USD", "finished")
+    assert all(line.startswith("SYNTHETIC    ") for line in words.splitlines())
+    assert all(len(line) <= 100 for line in words.splitlines())
+    assert ", 100.00% synthetic" in words
+
+
+def test_nothing_is_made_yearly() -> None:
+    assert not re.search("annual|year|sharpe", told(WORDS, "USD", "finished"), re.IGNORECASE)
 
 
 def test_a_halt_is_in_the_closing_words() -> None:

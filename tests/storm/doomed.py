@@ -14,10 +14,11 @@ from functools import wraps
 from itertools import count
 from typing import Any, Final, Literal, NamedTuple
 
-from rrr import cli, main
+from rrr import cli
 from rrr.database import migrate, sessions
 from rrr.database.client import Client
 from rrr.database.ledger import Tables
+from rrr.house import ending, tasks
 from rrr.trading.engine import engine
 from rrr.trading.engine.engine import Engine
 from rrr.trading.engine.venue import Paper
@@ -46,7 +47,7 @@ POINTS: Final = {
     "committed, not adopted": Point(Client, "_answer", "before", (1, 2, 4, 5)),
     "adopted, not carried": Point(Paper, "carry", "before", (1, 200)),
     "carried, not announced": Point(Engine, "commit", "after", (1, 4)),
-    "announced": Point(main, "commit", "after", (1, 4)),
+    "announced": Point(tasks, "commit", "after", (1, 4)),
     "a snapshot is taken, and not written": Point(Engine, "snap", "after", (1, 2)),
     "a snapshot is written, not committed": Point(sessions, "snap", "after", (1, 2)),
     "before the end": Point(Engine, "end", "before"),
@@ -54,7 +55,7 @@ POINTS: Final = {
     "before it is finished": Point(sessions, "finish", "before"),
     "finished, not committed": Point(sessions, "finish", "after"),
     "ended, not summed up": Point(Engine, "end", "after"),
-    "finished, and nobody was told": Point(main, "told", "before"),
+    "finished, and nobody was told": Point(ending, "told", "before"),
 }
 
 
@@ -113,7 +114,7 @@ def doom_at_commit(times: int) -> None:
 COMMIT: Final = "the commit is asked for"
 
 if __name__ == "__main__":
-    engine.SNAPSHOT_ROWS, main.BATCH = 600, 64
+    engine.SNAPSHOT_ROWS, tasks.BATCH = 600, 64
     named, nth, *arguments = sys.argv[1:]
     if named == COMMIT:
         doom_at_commit(int(nth))

@@ -202,7 +202,7 @@ def begun(process: "subprocess.Popen[str]", beginning: str = "session ") -> list
     lines = []
     for line in process.stderr:
         lines.append(line)
-        if line.startswith(beginning):
+        if line.startswith(beginning) or f"  {beginning}" in line:
             break
     return lines
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from rrr.core.market import QUANTA
 from rrr.database import sessions
+from rrr.database.ledger import ENDS
 from rrr.database.sessions import PRINCIPAL
-from rrr.monitoring.story import money, utc
+from rrr.monitoring.words import money, utc
 
 LAST_EQUITY = """SELECT at_ms, cash, worth, invested, peak FROM equity
     WHERE session = ? AND book = ? ORDER BY at_ms DESC LIMIT 1"""
@@ -38,7 +39,7 @@ def status(
     at_ms, cash, worth, invested, peak = found or (0, 0, 0, 0, 0)
     number = connection.execute(LAST_NUMBER, key).fetchone()
     halt = connection.execute(LAST_HALT, key).fetchone()
-    halted = halt is not None and halt[0] != "resumed"
+    halted = halt is not None and halt[0] not in ENDS
     run = connection.execute(LAST_RUN, (session.id,)).fetchone()
     running = bool(held and run and run[4] and run[3] is None)
     positions = []

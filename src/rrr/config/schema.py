@@ -1,108 +1,38 @@
 """What can be set, within which bounds, and what it means: said here and nowhere else.
 
 The core decides in integers, so a ratio is a whole number of basis points (bps) or parts per
-million (ppm); money is an exact decimal of the quote currency. Every source speaks text, and this
-file reads it. Errors and docs/settings.md take their words from it.
+million (ppm); money is an exact decimal of the quote currency. Errors and docs/settings.md take
+their words from here.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
-from decimal import Decimal
-from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, get_args
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Annotated, Final, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from rrr.core.market import INSTRUMENTS_MAX
 from rrr.core.state import RECENT
 
-MONEY_MAX: Final = 100_000_000  # of the quote: in the core's 2⁵⁶ quanta it can still grow
-SPEED_MAX: Final = 1_000_000
-CANDLES_MAX: Final = 1_000_000_000
-MOMENT: Final = "a date or moment such as 2024-01-31 or 2024-01-31T12:00:00Z, from 1971 on"
-
-Timeframe = Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d"]
-
-
-def setting(
-    default: object, unit: str, allowed: str, meaning: str, *, alias: str | None = None
-) -> Any:
-    words: dict[str, Any] = {"unit": unit, "allowed": allowed}
-    return Field(default, description=meaning, json_schema_extra=words, alias=alias)
-
-
-def whole(default: int, unit: str, least: int, most: int, meaning: str) -> Any:
-    words: dict[str, Any] = {"unit": unit, "allowed": f"a whole number from {least} to {most}"}
-    return Field(default, ge=least, le=most, description=meaning, json_schema_extra=words)
-
-
-def yes_or_no(default: bool, meaning: str) -> Any:
-    return setting(default, "", "true or false", meaning)
-
-
-def money(default: str, meaning: str) -> Any:
-    allowed = f"an amount from 1 to {MONEY_MAX} with at most 8 decimals"
-    return setting(Decimal(default), "quote", allowed, meaning)
-
-
-def _instruments(given: object) -> object:
-    """
-    >>> _instruments("btc/usd, ETH-USD")
-    ('BTC-USD', 'ETH-USD')
-    """
-    if given is None:
-        return ()
-    parts = given.split(",") if isinstance(given, str) else given
-    if not isinstance(parts, Iterable) or isinstance(parts, Mapping):
-        raise ValueError("not a list")
-    names = tuple(str(part).strip().upper().replace("/", "-") for part in parts)
-    if len(set(names)) < len(names):
-        raise ValueError("named twice")
-    return names
-
-
-def _moment(given: object) -> object:
-    """A moment without a zone is UTC.
-
-    >>> str(_moment("2024-01-01"))
-    '2024-01-01 00:00:00+00:00'
-    """
-    if given is None:
-        return None
-    moment = datetime.fromisoformat(str(given))
-    # Years at either end of the calendar leave it on the way to UTC.
-    if not 1970 < moment.year < 9999:
-        raise ValueError("before the first candle or after the last")
-    return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-def _findable(path: Path) -> Path:
-    if "\0" in str(path):
-        raise ValueError("no file has such a name")
-    try:
-        return path.expanduser()
-    except RuntimeError as error:
-        raise ValueError("nobody's home") from error
-
-
-def _plain(amount: Decimal) -> Decimal:
-    """
-    >>> _plain(Decimal("1E+5")), _plain(Decimal("10.50"))
-    (Decimal('100000'), Decimal('10.5'))
-    """
-    return Decimal(f"{amount.normalize():f}")
-
-
-Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}(-[A-Z0-9]{1,20}){1,2}$")]
-Symbols = Annotated[
-    tuple[Symbol, ...], Field(max_length=INSTRUMENTS_MAX), BeforeValidator(_instruments)
-]
-Moment = Annotated[datetime | None, BeforeValidator(_moment)]
-Money = Annotated[Decimal, Field(ge=1, le=MONEY_MAX, decimal_places=8), AfterValidator(_plain)]
-FilePath = Annotated[Path, AfterValidator(_findable)]
-Speed = Literal["max"] | Annotated[float, Field(gt=0, le=SPEED_MAX, allow_inf_nan=False)]
+from .kinds import (
+    CANDLES_MAX,
+    MOMENT,
+    SPEED_MAX,
+    FilePath,
+    MarketName,
+    Moment,
+    Money,
+    Speed,
+    Symbols,
+    Timeframe,
+    WebAddress,
+    money,
+    setting,
+    whole,
+    yes_or_no,
+)
 
 
 class Section(BaseModel):
@@ -163,8 +93,11 @@ class Risk(Section):
     stale_candles: int = whole(
         2, "candles", 1, 1_000, "An instrument whose last candle is older than this opens nothing."
     )
-    synthetic_may_open: bool = yes_or_no(
-        False, "Whether a candle that nobody traded may open a position."
+    synthetic_may_open: bool | None = setting(
+        None,
+        "",
+        "true or false",
+        "Whether a candle that nobody traded may open a position; none: in the simulated market.",
     )
 
 
@@ -207,11 +140,52 @@ class Trend(Section):
         return self
 
 
+class Guard(Section):
+    """What only a clock on the wall can see: beyond it no new risk is taken until it is well."""
+
+    lag_max_ms: int = whole(
+        2_000, "ms", 50, 60_000, "How late the loop may be: decisions would come too late."
+    )
+    memory_max_mb: int = whole(1_500, "MB", 200, 1_000_000, "The most memory of the daemon.")
+    disk_min_mb: int = whole(
+        500, "MB", 1, 1_000_000, "The least free space of the home's drive: the books come first."
+    )
+
+
+class Train(Section):
+    """How `rrr train`, and a start without a model, make one."""
+
+    horizon_candles: int = whole(
+        4, "candles", 1, 500, "How far ahead the return lies that the model learns to foresee."
+    )
+    history_candles: int = whole(
+        8_760, "candles", 100, 1_000_000, "How much history before the market begins is asked for."
+    )
+    epochs: int = whole(8, "epochs", 1, 1_000, "How often it looks at each window.")
+    minutes_max: int = whole(30, "minutes", 1, 1_440, "A training that takes longer is given up.")
+
+
+class Logs(Section):
+    """What is kept of the logs."""
+
+    rotate_mb: int = whole(10, "MB", 1, 10_000, "A log longer than this goes to the archive.")
+    kept: int = whole(20, "files", 1, 10_000, "The most archived files of each log.")
+
+
 class Settings(Section):
     """What a run is made of."""
 
-    market: Literal["replay"] = setting(
-        "replay", "", "replay", "Where the events come from: `replay` reads recorded candles."
+    market: MarketName | None = setting(
+        None,
+        "",
+        "simulated, replay, or the id of an exchange such as coinbase",
+        "Where candles come from; none: `replay` if there is a path, or else `simulated`.",
+    )
+    address: WebAddress | None = setting(
+        None,
+        "",
+        "an address such as http://127.0.0.1:8080",
+        "Where the exchange is asked instead of its own address: a proxy, a test server.",
     )
     replay: FilePath | None = setting(
         None, "", "a path", "The recorded candles: a parquet or CSV file, or a tree of them."
@@ -236,20 +210,70 @@ class Settings(Section):
         "Stop after this many closing times; none means all.",
     )
     capital: Money = money("10000", "The quote currency that a new book begins with.")
-    speed: Speed = setting(
-        "max",
+    speed: Speed | None = setting(
+        None,
         "× real time",
         f"max or a number above 0, at most {SPEED_MAX}",
-        "How fast a replay runs: 1 as it was, 60 an hour in a minute, max without waiting.",
+        "How fast the market runs; none: an exchange 1, the simulated one 3600, a replay max.",
     )
     seed: int = whole(1, "", 0, 2**63 - 1, "Where all randomness begins.")
-    signals: Literal["baseline"] = setting(
-        "baseline", "", "baseline", "Who has the opinion: `baseline` is the trend of two averages."
+    signals: Literal["model", "baseline"] | None = setting(
+        None,
+        "",
+        "model or baseline",
+        "Who has the opinion; none: the model, in a replay the baseline, a trend of two averages.",
     )
     policy: Policy = Policy()
     risk: Risk = Risk()
     costs: Costs = Costs()
     trend: Trend = Trend()
+    guard: Guard = Guard()
+    train: Train = Train()
+    logs: Logs = Logs()
+
+    @property
+    def source(self) -> str:
+        """The market that is meant."""
+        return self.market or ("replay" if self.replay else "simulated")
+
+    @property
+    def pace(self) -> float | Literal["max"]:
+        """The speed that is meant."""
+        usual: Mapping[str, float | Literal["max"]] = {"replay": "max", "simulated": 3_600.0}
+        return self.speed or usual.get(self.source, 1.0)
+
+    @property
+    def opinion(self) -> Literal["model", "baseline"]:
+        """Whose signals are meant."""
+        return self.signals or ("baseline" if self.source == "replay" else "model")
+
+    @property
+    def may_open_synthetic(self) -> bool:
+        asked = self.risk.synthetic_may_open
+        return self.source == "simulated" if asked is None else asked
+
+    @model_validator(mode="after")
+    def _a_market_has_what_is_asked_of_it(self) -> Self:
+        real = self.source not in ("replay", "simulated")
+        if self.source == "replay" and self.replay is None:
+            raise _broken_rule("market is replay, and replay names no path", "market", "replay")
+        if self.source != "replay" and self.replay is not None:
+            raise _broken_rule(
+                f"replay names recorded candles, and market is {self.source}", "market", "replay"
+            )
+        if real and self.speed not in (None, 1.0):
+            raise _broken_rule(
+                f"speed is {text(self.speed)}, and {self.source} runs at 1", "speed", "market"
+            )
+        if self.source != "replay" and (self.from_ or self.to):
+            raise _broken_rule(
+                f"from and to cut recorded candles, and market is {self.source}", "from", "to"
+            )
+        if not real and self.address:
+            raise _broken_rule(
+                f"address is an exchange's, and market is {self.source}", "address", "market"
+            )
+        return self
 
     @model_validator(mode="after")
     def _time_runs_forwards(self) -> Self:

@@ -13,6 +13,7 @@
       DatabaseRefused       76   a database of another mode, program or newer version
       JournalBroken         77   the journal does not hold together: the row is named
       ConfigError           78   a setting is wrong: the line is named
+      ModelBroken           79   a model is not what was trained, or cannot be trained
 
 A world that fails is one of these; a broken law is an `assert`; a business refusal is a value
 (`core.rules.Refusal`). The table in docs/exit-codes.md is checked against this file.
@@ -78,3 +79,7 @@ class JournalBroken(RRRError):
 
 class ConfigError(RRRError):
     exit_code = 78
+
+
+class ModelBroken(RRRError):
+    exit_code = 79

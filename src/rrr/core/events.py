@@ -13,8 +13,13 @@ from .state import Law
 
 
 class Verb(IntEnum):
+    """What a person, or the guard, says to the book."""
+
     HALT = 1
     RESUME = 2
+    PANIC = 3  # flatten all, and halt
+    GUARD = 4  # the guard halts
+    RELEASE = 5  # the guard takes back its own halt
 
 
 class Limits(NamedTuple):
@@ -45,6 +50,22 @@ class Close(NamedTuple):
     missing: tuple[int, ...]  # instruments that have no candle at this time
 
 
+class Touch(NamedTuple):
+    """The last best bid and ask that were seen at a closing time; it enters after the close."""
+
+    at_ms: int
+    instrument: int
+    bid: int  # points
+    ask: int  # points
+
+
+class Adopted(NamedTuple):
+    """Whose signals are obeyed from now on."""
+
+    at_ms: int
+    model: int  # 0: the baseline
+
+
 class Signal(NamedTuple):
     at_ms: int
     instrument: int
@@ -69,5 +90,5 @@ class Halted(NamedTuple):
     halt: int
 
 
-Event = Limits | Listing | Flow | Report | Close | Signal | Command
+Event = Limits | Listing | Flow | Report | Close | Touch | Adopted | Signal | Command
 Decision = Order | Cancel | Refused | Halted

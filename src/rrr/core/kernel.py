@@ -8,6 +8,7 @@ from typing import NamedTuple, assert_never
 
 from . import ledger, rules
 from .events import (
+    Adopted,
     Close,
     Command,
     Decision,
@@ -18,9 +19,20 @@ from .events import (
     Listing,
     Refused,
     Signal,
+    Touch,
     Verb,
 )
-from .market import BPS, INSTRUMENTS_MAX, Candle, Instrument, lots, purchase, sellable, up
+from .market import (
+    BPS,
+    INSTRUMENTS_MAX,
+    Candle,
+    Instrument,
+    half_spread,
+    lots,
+    purchase,
+    sellable,
+    up,
+)
 from .orders import NO_ORDER, Cancel, Cause, Kind, Order, Rejection, Report, Side, Stage, Status
 from .policy import crossed, learn, wish
 from .rules import Refusal
@@ -42,8 +54,8 @@ def step(state: State, event: Event) -> tuple[State, tuple[Decision, ...]]:
     match event:
         case Close():
             return close(state, event)
-        case Signal() | Report():
-            return touch_lane(state, event)
+        case Signal() | Report() | Touch():
+            return one_lane(state, event)
         case Flow():
             account = rules.flowed(ledger.flow(state.account, event.amount), event.amount)
             return state._replace(account=account), ()
@@ -53,17 +65,21 @@ def step(state: State, event: Event) -> tuple[State, tuple[Decision, ...]]:
             return state._replace(law=event.law), ()
         case Command():
             return commanded(state, event)
+        case Adopted():
+            return state._replace(account=state.account._replace(model=event.model)), ()
     assert_never(event)
 
 
-def touch_lane(state: State, event: Signal | Report) -> tuple[State, tuple[Decision, ...]]:
+def one_lane(state: State, event: Signal | Report | Touch) -> tuple[State, tuple[Decision, ...]]:
     """One lane moves; the others keep their place."""
     i = event.instrument
     lane, instrument = state.lanes[i], state.instruments[i]
     if isinstance(event, Signal):
         out = on_signal(state.law, state.account, lane, instrument, event)
-    else:
+    elif isinstance(event, Report):
         out = on_report(state.law, state.account, lane, instrument, event)
+    else:
+        out = on_touch(state.account, lane, instrument, event)
     lanes = (*state.lanes[:i], out.lane, *state.lanes[i + 1 :])
     return State(state.law, out.account, state.instruments, lanes), sent(out, i, event.at_ms)
 
@@ -84,8 +100,8 @@ def close(state: State, event: Close) -> tuple[State, tuple[Decision, ...]]:
     state = State(law, watched, state.instruments, tuple(lanes))
     if watched.halted == account.halted:
         return state, decisions
-    state, halted = stopped(state, event.at_ms)
-    return state, decisions + halted
+    state, told = stopped(state, event.at_ms)
+    return state, decisions + told
 
 
 def sent(out: Outcome, instrument: int, at_ms: int) -> tuple[Decision, ...]:
@@ -111,10 +127,19 @@ def on_candle(
     return pursue(law, account, lane, instrument, at_ms)
 
 
+def on_touch(account: Account, lane: Lane, instrument: Instrument, touch: Touch) -> Outcome:
+    """Value what is held at the bid that was seen. Limits are looked at with the next close."""
+    if half := half_spread(touch.bid, touch.ask):
+        account, lane = ledger.touch(account, lane, instrument, half)
+        account = rules.seen(account)
+    return Outcome(account, lane, NO_ORDER, 0, Refusal.NONE)
+
+
 def on_signal(
     law: Law, account: Account, lane: Lane, instrument: Instrument, signal: Signal
 ) -> Outcome:
     """A wish that differs from what is held is judged, and becomes due or is refused."""
+    assert signal.model == account.model, "Only the model that was adopted is obeyed."
     if lane.mark == 0:
         return Outcome(account, lane, NO_ORDER, 0, Refusal.NONE)
     held = lots(instrument, lane.quantity)
@@ -222,13 +247,16 @@ def pursue(law: Law, account: Account, lane: Lane, instrument: Instrument, at_ms
     """What this lane must send next, so that what is held becomes what is due, under its stop.
 
     One thing at a time: a sale first cancels the stop that holds its coins; a stop of another
-    quantity than the position is replaced.
+    quantity than the position is replaced. While a panic lasts, all that is held is due.
     """
     held = lots(instrument, lane.quantity)
     if lane.quantity < instrument.lot and lane.stop_price != 0 and lane.due <= 0:
         lane = lane._replace(stop_price=0, target_price=0, due=0)
     if lane.take.kind:
         return Outcome(account, lane, NO_ORDER, 0, Refusal.NONE)
+    if account.halted == Halt.PANIC and held > 0:
+        attempt = lane.attempt if lane.due < 0 else 0  # an exit that failed goes on as wide
+        lane = lane._replace(due=-held, cause=int(Cause.PANIC), attempt=attempt)
     if lane.due < 0:
         # A rest that no venue takes is given up, and protected again.
         rest = lots(instrument, min(-lane.due, held))
@@ -306,12 +334,30 @@ def listed(state: State, instrument: Instrument) -> State:
 
 
 def commanded(state: State, event: Command) -> tuple[State, tuple[Decision, ...]]:
-    """A person halts or resumes the book."""
-    if event.verb == Verb.HALT:
-        account = rules.halt(state.account, int(Halt.OPERATOR))
-        return stopped(state._replace(account=account), event.at_ms)
-    account = rules.resume(state.account)
-    return state._replace(account=account), (Halted(event.at_ms, account.halted),)
+    """A person or the guard halts the book, or lets it go on.
+
+    The guard halts where nobody has, and takes back no halt but its own.
+    """
+    account, at_ms = state.account, event.at_ms
+    match Verb(event.verb):
+        case Verb.HALT:
+            return halted(state, Halt.OPERATOR, at_ms)
+        case Verb.PANIC:
+            return flattened(*halted(state, Halt.PANIC, at_ms), at_ms)
+        case Verb.GUARD if account.halted == Halt.NONE:
+            return halted(state, Halt.GUARD, at_ms)
+        case Verb.RELEASE if account.halted == Halt.GUARD:
+            account = rules.released(account)
+        case Verb.RESUME:
+            account = rules.resume(account)
+        case _:
+            return state, ()
+    return state._replace(account=account), (Halted(at_ms, account.halted),)
+
+
+def halted(state: State, reason: Halt, at_ms: int) -> tuple[State, tuple[Decision, ...]]:
+    account = rules.halt(state.account, int(reason))
+    return stopped(state._replace(account=account), at_ms)
 
 
 def stopped(state: State, at_ms: int) -> tuple[State, tuple[Decision, ...]]:
@@ -323,3 +369,15 @@ def stopped(state: State, at_ms: int) -> tuple[State, tuple[Decision, ...]]:
             lanes[i] = lane._replace(take=lane.take._replace(stage=int(Stage.CANCELLING)))
             decisions += (Cancel(at_ms, i, lane.take.sequence),)
     return state._replace(lanes=tuple(lanes)), decisions
+
+
+def flattened(
+    state: State, decisions: tuple[Decision, ...], at_ms: int
+) -> tuple[State, tuple[Decision, ...]]:
+    """Each lane sends what a panic makes due; one whose take works does so once that has ended."""
+    law, account, lanes = state.law, state.account, list(state.lanes)
+    for i, lane in enumerate(lanes):
+        out = pursue(law, account, lane, state.instruments[i], at_ms)
+        account, lanes[i] = out.account, out.lane
+        decisions += sent(out, i, at_ms)
+    return State(law, account, state.instruments, tuple(lanes)), decisions

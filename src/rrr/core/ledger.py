@@ -61,11 +61,17 @@ def mark(account: Account, lane: Lane, instrument: Instrument, price: int, at_ms
     return value(account, lane._replace(mark=price, marked_at_ms=at_ms), instrument)
 
 
+def touch(account: Account, lane: Lane, instrument: Instrument, half_spread: int) -> Booked:
+    """Meet a new spread around the price that is known."""
+    return value(account, lane._replace(half_spread=half_spread), instrument)
+
+
 def value(account: Account, lane: Lane, instrument: Instrument) -> Booked:
     """Value a lane at the bid; the account holds the sums over its lanes."""
     if lane.quantity == 0 and lane.hold == 0 and lane.worth == 0 and lane.risk == 0:
         return Booked(account, lane)
-    now = worth(instrument, bid(instrument, lane.mark), lane.quantity) if lane.quantity else 0
+    price = bid(instrument, lane.mark, lane.half_spread)
+    now = worth(instrument, price, lane.quantity) if lane.quantity else 0
     risk = down(now + lane.hold, lane.volatility_ppm, PPM)
     account = account._replace(
         worth=account.worth + now - lane.worth, risk=account.risk + risk - lane.risk

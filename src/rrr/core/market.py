@@ -111,9 +111,29 @@ def sellable(instrument: Instrument, price: int, quantity: int) -> int:
     return 1 if worth(instrument, price, quantity) >= instrument.notional_min else 0
 
 
-def bid(instrument: Instrument, price: int) -> int:
-    """Where a seller is met when the mid stands at this price; never below one point."""
-    return max(price - up(price, instrument.half_spread_ppm, PPM), 1)
+def half_spread(bid: int, ask: int) -> int:
+    """Points between the mid and either side of a touch, rounded up, at least one.
+
+    0 where a touch is not to be believed: it is crossed, or half its spread is more than a tenth of
+    its bid. Whoever hears 0 keeps what was known before.
+
+    >>> half_spread(1_000, 1_003), half_spread(1_000, 1_000), half_spread(1_000, 999)
+    (2, 1, 0)
+    >>> half_spread(1_000, 1_200), half_spread(1_000, 1_201)
+    (100, 0)
+    """
+    assert bid > 0, "Nobody bids nothing."
+    assert ask > 0, "Nobody asks nothing."
+    half = max((ask - bid + 1) // 2, 1)
+    return 0 if ask < bid or half > bid // 10 else half
+
+
+def bid(instrument: Instrument, price: int, half_spread: int) -> int:
+    """Where a seller is met when the mid stands at this price; never below one point.
+
+    Half the spread is what the last touch had; before the first (0) it is the instrument's own.
+    """
+    return max(price - (half_spread or up(price, instrument.half_spread_ppm, PPM)), 1)
 
 
 def lots(instrument: Instrument, quantity: int) -> int:

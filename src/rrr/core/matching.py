@@ -5,8 +5,9 @@ the grid or below a minimum is rejected. One candle is met twice: at its open, w
 waited are filled; then inside, where resting stops are. What was bought at the open is under its
 stop inside.
 
-Half the spread, the slippage and the rounding to the worse tick are paid by every fill here, since
-takes and stops both take liquidity.
+Half the spread (of the last touch before the candle, or the instrument's own where none was seen),
+the slippage and the rounding to the worse tick are paid by every fill here, since takes and stops
+both take liquidity.
 """
 
 from typing import Final, NamedTuple
@@ -27,6 +28,7 @@ class Shelf(NamedTuple):
 
     quantity: int
     held: int  # cash that the take may use
+    half_spread: int  # points, of the last touch; 0: none was seen
     take: Order
     stop: Order
 
@@ -38,7 +40,7 @@ class Matched(NamedTuple):
 
 
 NO_PURSE: Final = Purse(0, 0)
-NO_SHELF: Final = Shelf(0, 0, NO_ORDER, NO_ORDER)
+NO_SHELF: Final = Shelf(0, 0, 0, NO_ORDER, NO_ORDER)
 
 
 def submit(purse: Purse, shelf: Shelf, instrument: Instrument, order: Order, at_ms: int) -> Matched:
@@ -100,6 +102,11 @@ def cancel(purse: Purse, shelf: Shelf, wanted: Cancel) -> Matched:
     return Matched(purse, shelf, late)
 
 
+def touch(shelf: Shelf, half_spread: int) -> Shelf:
+    """Remember the spread for the candles that follow."""
+    return shelf._replace(half_spread=half_spread)
+
+
 def at_open(
     purse: Purse, shelf: Shelf, instrument: Instrument, candle: Candle, at_ms: int
 ) -> Matched:
@@ -107,7 +114,7 @@ def at_open(
     order = shelf.take
     if not order.kind:
         return Matched(purse, shelf, NO_REPORT)
-    price = slip(candle.open, order.side, instrument)
+    price = slip(candle.open, order.side, instrument, shelf.half_spread)
     promised = shelf.held
     purse = purse._replace(held=purse.held - promised)
     shelf = shelf._replace(take=NO_ORDER, held=0)
@@ -136,7 +143,8 @@ def inside(
     order = shelf.stop
     if not order.kind or candle.low > order.price:
         return Matched(purse, shelf, NO_REPORT)
-    price = slip(min(candle.open, order.price), order.side, instrument)
+    first = min(candle.open, order.price)
+    price = slip(first, order.side, instrument, shelf.half_spread)
     return fill(purse, shelf._replace(stop=NO_ORDER), instrument, order, price, at_ms)
 
 
@@ -159,9 +167,12 @@ def fill(
     return Matched(purse, shelf._replace(quantity=quantity), report)
 
 
-def slip(price: int, side: int, instrument: Instrument) -> int:
+def slip(price: int, side: int, instrument: Instrument, half_spread: int) -> int:
     """A taker pays half the spread, the slippage, and the rounding to the worse tick."""
-    worse = up(price, instrument.half_spread_ppm + instrument.slippage_ppm, PPM)
+    if half_spread:
+        worse = half_spread + up(price, instrument.slippage_ppm, PPM)
+    else:
+        worse = up(price, instrument.half_spread_ppm + instrument.slippage_ppm, PPM)
     slipped = -side * (-side * (price + side * worse) // instrument.tick) * instrument.tick
     return max(slipped, instrument.tick)
 

@@ -25,6 +25,7 @@ class Cause(IntEnum):
     STOP = 2
     TARGET = 3
     UNPROTECTED = 4  # the venue would not take the stop
+    PANIC = 5
 
 
 class Stage(IntEnum):

@@ -117,7 +117,9 @@ def watch(law: Law, account: Account, at_ms: int) -> Account:
     fall = peak - now
     drawdown = share_ppm(fall, peak) if fall > 0 else 0
     halted = account.halted
-    if halted == Halt.NONE and fall > down(peak, law.drawdown_max_bps, BPS):
+    # The guard's halt gives way to this one, which no release ends.
+    unhalted = halted == Halt.NONE or halted == Halt.GUARD
+    if unhalted and fall > down(peak, law.drawdown_max_bps, BPS):
         halted = Halt.DRAWDOWN
     return account._replace(
         peak=peak,
@@ -125,6 +127,11 @@ def watch(law: Law, account: Account, at_ms: int) -> Account:
         halted=int(halted),
         closes=account.closes + 1,
     )
+
+
+def seen(account: Account) -> Account:
+    """A spread that narrowed is a gain like any other: no equity stands above its peak."""
+    return account._replace(peak=max(account.peak, equity(account)))
 
 
 def flowed(account: Account, amount: int) -> Account:
@@ -150,7 +157,14 @@ def carried(then: int, was: int, now: int) -> int:
 
 
 def halt(account: Account, reason: int) -> Account:
-    return account._replace(halted=reason)
+    """Take no new risk, for this reason; a panic stays one until somebody resumes."""
+    return account if account.halted == Halt.PANIC else account._replace(halted=reason)
+
+
+def released(account: Account) -> Account:
+    """Take back a halt of the guard: what it saw is no reason to forget the peak or the day."""
+    assert account.halted == Halt.GUARD, "The guard takes back its own halt, and no other."
+    return account._replace(halted=int(Halt.NONE))
 
 
 def resume(account: Account) -> Account:

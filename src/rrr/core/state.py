@@ -22,6 +22,8 @@ class Halt(IntEnum):
     NONE = 0
     DRAWDOWN = 1
     OPERATOR = 2
+    GUARD = 3
+    PANIC = 4
 
 
 class Law(NamedTuple):
@@ -54,6 +56,7 @@ class Account(NamedTuple):
     risk: int  # ledger: quanta that one ordinary candle moves, all positions and purchases together
     held: int  # kernel: cash that working purchases may take
     sequence: int  # kernel: of the last order
+    model: int  # kernel: whose signals are obeyed; 0: the baseline
     peak: int  # rules: of equity, since the last resume
     drawdown_ppm_max: int  # rules
     hour: int  # rules: hours since 1970, of the last close
@@ -69,6 +72,7 @@ class Lane(NamedTuple):
     paid: int  # ledger: quanta since the lane was flat
     mark: int  # ledger: points
     marked_at_ms: int  # ledger
+    half_spread: int  # ledger: points between mid and bid in the last touch; 0: none was seen
     worth: int  # ledger: at the bid
     risk: int  # ledger
     volatility_ppm: int  # policy: of one candle
@@ -98,8 +102,8 @@ class State(NamedTuple):
 
 
 NO_LAW: Final = Law(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-NO_ACCOUNT: Final = Account(0, 0, 0, 0, 0, 0, 0, 0, 0, (0,) * HOURS, (0,) * RECENT, 0, 0)
+NO_ACCOUNT: Final = Account(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (0,) * HOURS, (0,) * RECENT, 0, 0)
 NO_LANE: Final = Lane(
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NO_ORDER, NO_ORDER, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NO_ORDER, NO_ORDER, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 )  # fmt: skip
 EMPTY: Final = State(NO_LAW, NO_ACCOUNT, (), ())

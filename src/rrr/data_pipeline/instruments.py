@@ -5,9 +5,11 @@ from the decimals that the candles use. Points leave two decimals below the tick
 fine as 64 bits allow (SPIKE, section 2): every later product of price and quantity fits.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +22,19 @@ from rrr.data_pipeline.recorded_files import symbol_parts
 from rrr.data_pipeline.recorded_rows import PRICES, Floats, Integers, first
 
 __all__ = [
+    "Extent",
     "Known",
     "Rules",
     "Spec",
     "Whole",
     "decimal_text",
     "infer",
+    "infer_rules",
     "load",
+    "places",
+    "price_end",
     "spec_for",
+    "spec_of",
     "symbol_parts",
     "whole",
 ]
@@ -63,6 +70,14 @@ class Spec:
         return scale
 
 
+class Extent(NamedTuple):
+    """What the units of an instrument must hold, and far more than that."""
+
+    highest: float
+    lowest: float
+    volume: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Whole:
     spec: Spec
@@ -85,10 +100,49 @@ def spec_for(recorded: Recorded, known: Known) -> Spec:
 
 
 def infer(recorded: Recorded) -> Spec:
-    tick = max(_decimals(getattr(recorded, name)) for name in PRICES)
-    lot = min(_decimals(recorded.volume), _LOT_DECIMALS_MAX)
+    rules = infer_rules([getattr(recorded, name) for name in PRICES], recorded.volume)
+    return _spec(recorded, rules, inferred=True)
+
+
+def infer_rules(prices: Iterable[Floats], volume: Floats) -> Rules:
+    """What the decimals in use suggest: the tick of the prices, the lot of the volumes."""
+    tick = max(_decimals(each) for each in prices)
+    lot = min(_decimals(volume), _LOT_DECIMALS_MAX)
     step = Decimal(1).scaleb(-lot)
-    return _spec(recorded, Rules(Decimal(1).scaleb(-tick), step, step, Decimal(0)), inferred=True)
+    return Rules(Decimal(1).scaleb(-tick), step, step, Decimal(0))
+
+
+def spec_of(
+    venue: str, symbol: str, rules: Rules, extent: Extent, *, inferred: bool, where: str
+) -> Spec:
+    """These rules in whole numbers, in units that what `extent` says fits well into."""
+    scales = _scales(rules, extent, inferred)
+    if scales is None:
+        raise DataError(
+            f"{where}: {symbol} with a tick of {rules.tick} and a lot of {rules.lot} does not fit "
+            f"into 64 bits at a price of {extent.highest:.15g}.",
+            "Round its prices to the tick, or give it a coarser lot in config/instruments.toml.",
+        )
+    points, grains = scales
+    base, quote = symbol_parts(symbol)
+    return Spec(
+        venue=venue,
+        symbol=symbol,
+        base=base,
+        quote=quote,
+        points=points,
+        grains=grains,
+        tick=int(rules.tick.scaleb(points)),
+        lot=max(int(rules.lot.scaleb(grains)), 1),
+        quantity_min=max(int(rules.quantity_min.scaleb(grains)), 1),
+        notional_min=int(rules.notional_min.scaleb(_QUANTA)),
+        inferred=inferred,
+    )
+
+
+def price_end(spec: Spec) -> int:
+    """The first price, in points, that 64 bits have no room for."""
+    return _INTEGER_END // (spec.scale * _PRICE_HEADROOM)
 
 
 def whole(recorded: Recorded, spec: Spec) -> Whole:
@@ -109,46 +163,31 @@ def decimal_text(amount: int, decimals: int) -> str:
 
 def _spec(recorded: Recorded, rules: Rules, inferred: bool) -> Spec:
     found = recorded.found
-    points, grains = _scales(recorded, rules, inferred)
-    base, quote = symbol_parts(found.symbol)
-    lot = rules.lot.scaleb(grains)
-    return Spec(
-        venue=found.venue,
-        symbol=found.symbol,
-        base=base,
-        quote=quote,
-        points=points,
-        grains=grains,
-        tick=int(rules.tick.scaleb(points)),
-        lot=max(int(lot), 1),
-        quantity_min=max(int(rules.quantity_min.scaleb(grains)), 1),
-        notional_min=int(rules.notional_min.scaleb(_QUANTA)),
-        inferred=inferred,
+    extent = Extent(
+        float(recorded.high.max()), float(recorded.low.min()), float(recorded.volume.max())
     )
+    where = str(found.path)
+    return spec_of(found.venue, found.symbol, rules, extent, inferred=inferred, where=where)
 
 
-def _scales(recorded: Recorded, rules: Rules, inferred: bool) -> tuple[int, int]:
+def _scales(rules: Rules, extent: Extent, inferred: bool) -> tuple[int, int] | None:
     """The finest grains that pass the door, roomy if possible; an inferred lot may be coarsened."""
     points = places(rules.tick) + _SPARE_DECIMALS
     needed = max(places(rules.lot), places(rules.quantity_min))
     finest = max(8, needed)
     coarsest = max(0 if inferred else needed, _QUANTA - points)
     for fall, grains in product((100, 1), range(finest, coarsest - 1, -1)):
-        if _fits(recorded, points, grains, fall):
+        if _fits(extent, points, grains, fall):
             return points, grains
-    raise DataError(
-        f"{recorded.found.path}: {recorded.found.symbol} with a tick of {rules.tick} and a lot of "
-        f"{rules.lot} does not fit into 64 bits at a price of {recorded.high.max():.15g}.",
-        "Round its prices to the tick, or give it a coarser lot in config/instruments.toml.",
-    )
+    return None
 
 
-def _fits(recorded: Recorded, points: int, grains: int, fall: int) -> bool:
+def _fits(extent: Extent, points: int, grains: int, fall: int) -> bool:
     """No price, quantity or volume leaves 64 bits, though prices rise a thousandfold or fall."""
     scale = 10 ** (points + grains - _QUANTA)
-    highest = int(float(recorded.high.max()) * 10**points) + 1
-    lowest = max(int(float(recorded.low.min()) * 10**points) // fall, 1)
-    volume = int(float(recorded.volume.max()) * 10**grains) + 1
+    highest = int(extent.highest * 10**points) + 1
+    lowest = max(int(extent.lowest * 10**points) // fall, 1)
+    volume = int(extent.volume * 10**grains) + 1
     return (
         highest * scale * _PRICE_HEADROOM < _INTEGER_END
         and (QUANTA_MAX // lowest + 1) * scale < _INTEGER_END
@@ -158,8 +197,7 @@ def _fits(recorded: Recorded, points: int, grains: int, fall: int) -> bool:
 
 def _points(recorded: Recorded, spec: Spec, name: str) -> Integers:
     price: Floats = getattr(recorded, name)
-    limit = _INTEGER_END // (spec.scale * _PRICE_HEADROOM)
-    index = first(price * 10.0**spec.points >= limit)
+    index = first(price * 10.0**spec.points >= price_end(spec))
     if index is not None:
         raise _beyond(recorded, index, f"{name} {price[index]:.15g} does not fit into 64 bits")
     index = first(_unlike(price, spec.points))

@@ -3,10 +3,11 @@
 Instruments stand in the order of their symbols, whatever order they were asked in.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from rrr.core.errors import DataError, UsageError
 from rrr.core.events import Close
 from rrr.core.market import INSTRUMENTS_MAX, Candle, Source
-from rrr.data_pipeline.instruments import Known, Whole, spec_for, whole
+from rrr.data_pipeline.instruments import Known, Whole, decimal_text, spec_for, whole
+from rrr.data_pipeline.market import Arrival, Quoted
 from rrr.data_pipeline.recorded import Recorded, read
 from rrr.data_pipeline.recorded_files import find
 from rrr.data_pipeline.recorded_files import timeframe_ms as milliseconds
@@ -24,12 +26,52 @@ CHUNK = 4_096
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The market of a replay: columns of integers on one clock."""
+    """A market: columns of integers on one clock."""
 
-    instruments: Sequence[Whole]
+    columns: Sequence[Whole]
     recorded: Sequence[Recorded]
     times: NDArray[np.int64]  # opening times that any instrument has, ascending
+    earlier: NDArray[np.int64]  # those before them
     timeframe_ms: int
+
+    name = "replay"
+    synthetic = False
+
+    @property
+    def title(self) -> str:
+        return f"replay of {len(self.times):,} closing times"
+
+    @property
+    def instruments(self) -> tuple[Quoted, ...]:
+        pairs = zip(self.columns, self.recorded, strict=True)
+        return tuple(Quoted(one.spec, rows.sha256, notes(one, rows)) for one, rows in pairs)
+
+    @property
+    def opens_ms(self) -> int:
+        return self.begins_ms
+
+    @property
+    def begins_ms(self) -> int:
+        return int(self.times[0])
+
+    @property
+    def ends_ms(self) -> int:
+        return int(self.times[-1]) + self.timeframe_ms
+
+    @property
+    def about(self) -> dict[str, Any]:
+        return {
+            "source": [rows.sha256 for rows in self.recorded],
+            "span": [int(self.times[0]), int(self.times[-1])],
+        }
+
+    def history(self, candles: int) -> list[Close]:
+        """The closes that `from` cut off."""
+        return list(self._chunk(self.earlier[-candles:])) if candles else []
+
+    async def arrivals(self, after_ms: int) -> AsyncIterator[Arrival]:
+        for close in self.closes(after_ms):
+            yield Arrival(close)
 
     def closes(self, after_ms: int = 0) -> Iterator[Close]:
         """Every closing time after this one."""
@@ -38,7 +80,7 @@ class Replay:
             yield from self._chunk(self.times[start : start + CHUNK])
 
     def _chunk(self, times: NDArray[np.int64]) -> Iterator[Close]:
-        columns = [_rows(one, times) for one in self.instruments]
+        columns = [_rows(one, times) for one in self.columns]
         everybody = range(len(columns))
         for place, opened_at_ms in enumerate(times.tolist()):
             found = [column[place] for column in columns]
@@ -76,8 +118,9 @@ def replay(
     instruments = [whole(*pair) for pair in zip(recorded, specs, strict=True)]
     times = np.sort(np.concatenate([one.opened_at_ms for one in instruments]))
     times = times[np.diff(times, prepend=-1) > 0]
+    earlier = times[:0]
     if from_ms is not None:
-        times = times[times >= from_ms]
+        earlier, times = times[times < from_ms], times[times >= from_ms]
     if to_ms is not None:
         times = times[times < to_ms]
     if limit is not None:
@@ -87,7 +130,16 @@ def replay(
             f"{path} has no candle between --from and --to.",
             "Widen the span; `rrr --mode paper` without them takes all there is.",
         )
-    return Replay(instruments, recorded, times, milliseconds(timeframe))
+    return Replay(instruments, recorded, times, earlier, milliseconds(timeframe))
+
+
+def notes(one: Whole, rows: Recorded) -> tuple[str, ...]:
+    """What was noticed in a file, and the rules that nobody knows but its decimals."""
+    spec = one.spec
+    if not spec.inferred:
+        return rows.notes
+    tick, lot = decimal_text(spec.tick, spec.points), decimal_text(spec.lot, spec.grains)
+    return (*rows.notes, f"rules inferred from its decimals: tick {tick}, lot {lot}")
 
 
 def _rows(one: Whole, times: NDArray[np.int64]) -> list[tuple[int, ...]]:

@@ -13,6 +13,7 @@ import msgspec
 
 from rrr.core.errors import JournalBroken
 from rrr.core.events import (
+    Adopted,
     Close,
     Command,
     Decision,
@@ -23,6 +24,7 @@ from rrr.core.events import (
     Listing,
     Refused,
     Signal,
+    Touch,
 )
 from rrr.core.orders import Cancel, Order, Report
 from rrr.core.state import State
@@ -36,12 +38,14 @@ KINDS: Final[dict[type, int]] = {
     Signal: 5,
     Report: 6,
     Command: 7,
+    Touch: 8,
+    Adopted: 9,
     Order: 11,
     Cancel: 12,
     Refused: 13,
     Halted: 14,
 }
-OUTSIDE: Final = frozenset({1, 2, 3, 4, 5, 7})  # what no venue and no core can make by itself
+OUTSIDE: Final = frozenset({1, 2, 3, 4, 5, 7, 8, 9})  # what no venue and no core can make by itself
 REPORT: Final = 6
 DIGEST: Final = 21
 INTEGERS: Final = b"0123456789-,[]"  # all that the core's records are written with

@@ -6,10 +6,10 @@ Orders, fills, transfers, equity, refusals, halts and positions: projections, ne
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from rrr.core import ledger
-from rrr.core.events import Close, Command, Decision, Event, Flow, Halted, Refused
+from rrr.core.events import Close, Command, Decision, Event, Flow, Halted, Refused, Touch, Verb
 from rrr.core.ledger import Place
 from rrr.core.market import Instrument
 from rrr.core.orders import Cause, Kind, Order, Report, Stage, Status
@@ -37,6 +37,8 @@ STAGES = {
     Status.CANCELLED: Stage.CANCELLED.name.lower(),
     Status.REJECTED: Stage.REJECTED.name.lower(),
 }
+ENDED_BY: Final = {Verb.RESUME: "resumed", Verb.RELEASE: "released"}
+ENDS: Final = frozenset(ENDED_BY.values())  # reasons in `halts` that end one
 
 
 Rows = list[tuple[Any, ...]]
@@ -51,7 +53,7 @@ class Tables:
     stages: Rows = field(default_factory=list)
     fills: Rows = field(default_factory=list)
     transfers: Rows = field(default_factory=list)
-    equity: Rows = field(default_factory=list)
+    equity: dict[int, tuple[Any, ...]] = field(default_factory=dict)  # by closing time
     halts: Rows = field(default_factory=list)
     refusals: dict[tuple[int, int], tuple[Any, ...]] = field(default_factory=dict)
     positions: Rows = field(default_factory=list)
@@ -63,7 +65,7 @@ class Tables:
         connection.executemany(STAGE, self.stages)
         connection.executemany(FILL, self.fills)
         connection.executemany(TRANSFER, self.transfers)
-        connection.executemany(EQUITY, self.equity)
+        connection.executemany(EQUITY, self.equity.values())
         connection.executemany(HALT, self.halts)
         connection.executemany(REFUSAL, self.refusals.values())
         connection.executemany(POSITION, self.positions)
@@ -94,12 +96,15 @@ class Scribe:
         """What one event from outside caused, its rows, and the state that it left."""
         self.rows(rows)
         self.state = after
-        numbered = iter(rows)
+        numbered, verb = iter(rows), 0
         for item in record:
             row = next(numbered) if is_row(item) else None
             match item:
-                case Close() | Command():
+                case Close() | Touch():
                     self._equity(item.at_ms, after)
+                case Command():
+                    self._equity(item.at_ms, after)
+                    verb = item.verb
                 case Order():
                     assert row is not None
                     self._order(item, row)
@@ -110,7 +115,7 @@ class Scribe:
                     self._refused(item, row)
                 case Halted():
                     assert row is not None
-                    reason = Halt(item.halt).name.lower() if item.halt else "resumed"
+                    reason = Halt(item.halt).name.lower() if item.halt else ENDED_BY[Verb(verb)]
                     self.now.halts.append((*self.key, row.number, item.at_ms, reason, rows[0].note))
                 case Flow():
                     assert row is not None
@@ -121,12 +126,11 @@ class Scribe:
                     pass
 
     def _equity(self, at_ms: int, after: State) -> None:
-        """One row a close, as it was left: a flow or a resume after it belongs to it."""
+        """One row a close, as it was left: touches, a flow, a resume after it belong to it."""
         account = after.account
         if account.closes:
-            self.now.equity.append(
-                (*self.key, at_ms) + (account.cash, account.worth, account.invested, account.peak)
-            )
+            figures = (account.cash, account.worth, account.invested, account.peak)
+            self.now.equity[at_ms] = (*self.key, at_ms, *figures)
 
     def _order(self, order: Order, row: Row) -> None:
         kind, cause = Kind(order.kind).name.lower(), Cause(order.cause).name.lower()

@@ -193,6 +193,16 @@ def note(
     )
 
 
+def know_model(
+    connection: sqlite3.Connection, id: int, name: str, made_at_ms: int, manifest_json: str
+) -> None:
+    """Remember whose signals a journal names: unproven, until something proves it."""
+    connection.execute(
+        "INSERT INTO models VALUES (?, ?, ?, 0, ?) ON CONFLICT (id) DO NOTHING",
+        (id, name, made_at_ms, manifest_json),
+    )
+
+
 def snap(connection: sqlite3.Connection, session: int, book: int, snapshot: Snapshot) -> None:
     """Save the fold of the journal up to here."""
     head = snapshot.head

@@ -2,7 +2,7 @@
 
 The exposure-matched hold buys, at the first close, the share of capital that the session held on
 average, and keeps it, without costs: Σ mean exposure × (last mark ÷ first mark − 1). Skill is the
-difference; the rest is beta.
+difference; the rest is beta. Nothing here is made yearly, and how much of it nobody traded is said.
 """
 
 import sqlite3
@@ -15,7 +15,7 @@ from rrr.core.market import BPS, QUANTA
 from rrr.core.state import State
 from rrr.database import balance
 from rrr.database.sessions import PRINCIPAL, Session, Unit
-from rrr.monitoring.story import money
+from rrr.monitoring.words import count, marked, money, opinion, stamp
 
 COUNTS = "SELECT count(*) FROM {} WHERE session = ? AND book = ?"
 TRIPS = """SELECT count(*), sum(profit > 0) FROM fills
@@ -28,7 +28,17 @@ FEES = """SELECT amount FROM transfers
     WHERE session = ? AND book = ? AND target = ? AND currency = ?"""
 BASE_FEES = """SELECT instrument, fee_grains, price FROM fills
     WHERE session = ? AND book = ? AND fee_grains > 0"""
-WIDTH = 84  # characters of a value
+ADOPTED = """SELECT at_ms, json_extract(core, '$[1]'), number
+    FROM journal INDEXED BY journal_by_kind WHERE session = ? AND book = ? AND kind = 9
+    AND kind NOT IN (4, 5) ORDER BY number"""
+EARLIER_SIGNAL = """SELECT 1 FROM journal
+    WHERE session = ? AND book = ? AND number < ? AND kind = 5 LIMIT 1"""
+# Most closes hold no candle that we made: their text tells it, and only the others are read.
+MADE = """SELECT count(*) FROM journal j, json_each(j.core, '$[2]') c
+    WHERE j.session = ? AND j.book = ? AND j.kind = 4
+    AND (j.core LIKE '%,3]%' OR j.core LIKE '%,4]%') AND json_extract(c.value, '$[6]') IN (3, 4)"""
+SIMULATED = "simulated"
+WIDTH = 73  # characters of a value
 
 
 def summary(
@@ -52,13 +62,18 @@ def summary(
     matched, pnl_ratio = matched_hold(state), pnl / account.invested
     paid = connection.execute(FEES, (*key, Place.FEES, QUOTE))
     faults = balance.faults(connection, *key, state)
+    candles = sum(lane.candles for lane in state.lanes)
+    adopted = connection.execute(ADOPTED, key).fetchall()
     return {
         "session": session.name,
         "mode": session.mode,
         "market": session.market,
-        "signals": session.signals,
+        "synthetic": session.market == SIMULATED,
+        "synthetic_ratio": round(number(MADE) / max(candles, 1), 8),
+        "signals": _signals(connection, key, adopted),
+        "takeovers": [{"at_ms": at_ms, "model": opinion(model)} for at_ms, model, _ in adopted],
         "instruments": [f"{unit.venue}:{unit.symbol}" for unit in units],
-        "candles": sum(lane.candles for lane in state.lanes),
+        "candles": candles,
         "closes": account.closes,
         "decisions": orders + number(KINDS) + sum(refusals.values()),
         "orders": orders,
@@ -97,8 +112,17 @@ def matched_hold(state: State) -> float:
     )
 
 
+def _signals(
+    connection: sqlite3.Connection, key: tuple[int, int], adopted: Sequence[tuple[int, int, int]]
+) -> str:
+    """Who had the opinion, and since when; the baseline until somebody took over."""
+    names = [f"{opinion(model)} from {stamp(at_ms)}" for at_ms, model, _ in adopted]
+    first = connection.execute(EARLIER_SIGNAL, (*key, adopted[0][2])).fetchone() if adopted else 1
+    return ", then ".join([opinion(0), *names] if first else names)
+
+
 def told(told: dict[str, Any], quote: str, outcome: str) -> str:
-    """The closing words, for a terminal."""
+    """The closing words, for a terminal; of a simulated market every line says so."""
 
     def paid(name: str, sign: str = "") -> str:
         return f"{money(round(told[name] * QUANTA), sign)} {quote}"
@@ -108,13 +132,17 @@ def told(told: dict[str, Any], quote: str, outcome: str) -> str:
     if not told["books_balanced"]:
         balanced = "NO: " + "; ".join(told["faults"])
     trips = told["round_trips"]
+    synthetic = f"{told['synthetic_ratio']:.2%} synthetic"
     rows = [
         ("session", f"{told['session']} {outcome} · {told['mode']} · {told['market']}"),
         ("instruments", ", ".join(told["instruments"])),
         ("signals", told["signals"]),
-        ("candles", f"{told['candles']:,} in {told['closes']:,} closing times"),
+        ("candles", f"{told['candles']:,} in {told['closes']:,} closing times, {synthetic}"),
         ("decisions", f"{told['decisions']:,}, of these {told['orders']:,} orders"),
-        ("fills", f"{told['fills']:,} · {trips:,} round trips, {told['round_trips_won']:,} won"),
+        (
+            "fills",
+            f"{told['fills']:,} · {count(trips, 'round trip')}, {told['round_trips_won']:,} won",
+        ),
         ("refusals", refusals),
         ("fees", paid("fees")),
         ("P&L", f"{paid('pnl', '+')} ({told['pnl_ratio']:+.2%})"),
@@ -127,7 +155,8 @@ def told(told: dict[str, Any], quote: str, outcome: str) -> str:
     ]
     if told["halted"]:
         rows.insert(-2, ("halted", "no new risk was taken from then on"))
-    return "\n".join(line for name, value in rows for line in _row(name, value))
+    lines = (line for name, value in rows for line in _row(name, value))
+    return "\n".join(marked(line, told["synthetic"]) for line in lines)
 
 
 def _row(name: str, value: str) -> list[str]:

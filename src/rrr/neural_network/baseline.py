@@ -6,24 +6,35 @@ one candle more equals one formed from the whole window anew.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from rrr.core.events import Close, Signal
 from rrr.core.market import BPS, PPM
-
-MODEL = 0
 
 
 class Trend:
     """One opinion per instrument and closing time, once `slow` candles are known."""
 
+    model: Final = 0
+    name: Final = "baseline"
+
     def __init__(self, fast_candles: int, slow_candles: int, full_swings: int) -> None:
         assert 0 < fast_candles < slow_candles
+        self.window: Final = slow_candles + 1
         self.fast, self.slow, self.full_swings = fast_candles, slow_candles, full_swings
         self.windows: dict[int, Window] = {}
 
-    def meet(self, close: Close) -> list[Signal]:
-        """The signals of one closing time, instruments in canonical order."""
+    def meet(self, closes: Sequence[Close]) -> list[list[Signal]]:
+        """For each close its signals, instruments in canonical order."""
+        return [self._opinion(close) for close in closes]
+
+    def warm(self, closes: Iterable[Close]) -> None:
+        """Remember closes without a word."""
+        for close in closes:
+            self._opinion(close)
+
+    def _opinion(self, close: Close) -> list[Signal]:
         signals = []
         for candle in close.candles:
             window = self.windows.get(candle.instrument)
@@ -32,13 +43,8 @@ class Trend:
             window.add(candle.close)
             if window.full:
                 conviction = window.conviction_bps(self.full_swings)
-                signals.append(Signal(close.at_ms, candle.instrument, conviction, MODEL))
+                signals.append(Signal(close.at_ms, candle.instrument, conviction, self.model))
         return signals
-
-    def warm(self, closes: Iterable[Close]) -> None:
-        """Remember the last candles of a session that goes on."""
-        for close in closes:
-            self.meet(close)
 
 
 class Window:

@@ -58,7 +58,7 @@ def test_reports_enter_before_the_close_that_caused_them() -> None:
 
 def test_a_gap_over_the_stop_is_filled_at_the_open() -> None:
     (stopped,) = fills(holding().close(candle(open=PRICE // 2)))
-    assert stopped.price == matching.slip(PRICE // 2, Side.SELL, BTC)
+    assert stopped.price == matching.slip(PRICE // 2, Side.SELL, BTC, 0)
 
 
 def test_a_stop_is_sized_from_what_a_fee_in_the_base_left() -> None:

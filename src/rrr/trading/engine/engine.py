@@ -1,9 +1,10 @@
 """Rows are durable first; only then the state is adopted, and orders leave.
 
-One engine is one book. It is given moments: what came from outside at one time, in order (a close
-and the signals that it led to; a command). Moments that wait together share one commit, and while
-it is on its way to the disk the next may already be decided. A commit that fails ends the process:
-what was decided in it and after it never happened, and start-up decides it again.
+One engine is one book. It is given moments: what came from outside at one time, in order (a close,
+then the touches seen with it, then the signals that it led to; a command). Moments that wait
+together share one commit, and while it is on its way to the disk the next may already be decided.
+A commit that fails ends the process: what was decided in it and after it never happened, and
+start-up decides it again.
 """
 
 import json
@@ -29,14 +30,19 @@ from rrr.trading.engine.venue import Venue
 
 SNAPSHOT_ROWS = 20_000
 Words = dict[str, Any]
+Work = Callable[[sqlite3.Connection], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What came from outside at one time. The note is for people: who halted, and why."""
+    """What came from outside at one time. The note is for people: who halted, and why.
+
+    `also` is written in the commit of the moment, before its rows: what they refer to.
+    """
 
     events: Sequence[Event]
     note: str = ""
+    also: Work | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,7 @@ class Batch:
     head: Head
     rows: Tables
     told: Sequence[tuple[Record, State]]  # each moment, all that it caused, the state that it left
+    also: Sequence[Work]
     snapshot: Snapshot | None
 
 
@@ -88,7 +95,7 @@ class Engine:
 
     def decide(self, moments: Iterable[Moment]) -> Batch:
         """Let the core meet each event, and collect the rows; nothing is true yet."""
-        world, arrived_at_ms, told = self.decided, self.clock(), []
+        world, arrived_at_ms, told, also = self.decided, self.clock(), [], list[Work]()
         for moment in moments:
             self.scribe.rows(self.pen.turn(moment.events[0].at_ms, world.state, arrived_at_ms))
             record: Record = []
@@ -97,14 +104,19 @@ class Engine:
             rows = self.pen.write(record, arrived_at_ms, moment.note)
             self.scribe.take(record, rows, world.state)
             told.append((record, world.state))
+            if moment.also is not None:
+                also.append(moment.also)
         self.decided = world
         due = self.head.number - self.snapped_at >= SNAPSHOT_ROWS
-        return Batch(world, self.head, self.scribe.tables(), told, self.snap() if due else None)
+        snapshot = self.snap() if due else None
+        return Batch(world, self.head, self.scribe.tables(), told, also, snapshot)
 
     async def commit(self, batch: Batch) -> Batch:
         """Make a batch true: on the disk, then adopted, then sent. Batches come in their order."""
 
         def write(connection: sqlite3.Connection) -> None:
+            for work in batch.also:
+                work(connection)
             batch.rows.write(connection)
             if batch.snapshot is not None:
                 sessions.snap(connection, self.session.id, PRINCIPAL, batch.snapshot)

@@ -33,7 +33,7 @@ class Terms:
     instruments: Sequence[Instrument]
     capital: int  # quanta
     at_ms: int  # when the market's time begins
-    ends_at_ms: int  # its last close; a session that met it is finished
+    ends_at_ms: int | None  # its last close, if it has one; a session that met it is finished
 
 
 async def opened(

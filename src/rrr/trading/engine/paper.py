@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from rrr.core import matching
-from rrr.core.events import Close, Decision, Event, Flow, Listing
+from rrr.core.events import Close, Decision, Event, Flow, Listing, Touch
 from rrr.core.kernel import step
-from rrr.core.market import Candle, Instrument
+from rrr.core.market import Candle, Instrument, half_spread
 from rrr.core.matching import NO_PURSE, NO_SHELF, Matched, Purse, Shelf
 from rrr.core.orders import Cancel, Order, Report
 from rrr.core.state import EMPTY, State
@@ -38,6 +38,8 @@ def advance(world: World, event: Event, record: Record) -> World:
         case Close():
             world = at_open(world, event, record)
             world = inside(world, event, record)
+        case Touch():
+            world = touched(world, event)
         case Flow():
             purse = world.purse._replace(cash=world.purse.cash + event.amount)
             world = world._replace(purse=purse)
@@ -46,6 +48,15 @@ def advance(world: World, event: Event, record: Record) -> World:
         case _:
             pass
     return enter(world, event, record)
+
+
+def touched(world: World, event: Touch) -> World:
+    """The venue heard the same touch, after its fills of the candle that closed with it."""
+    i, half = event.instrument, half_spread(event.bid, event.ask)
+    if not half:
+        return world
+    shelf = matching.touch(world.shelves[i], half)
+    return world._replace(shelves=(*world.shelves[:i], shelf, *world.shelves[i + 1 :]))
 
 
 def at_open(world: World, event: Close, record: Record) -> World:

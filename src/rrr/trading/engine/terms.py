@@ -45,7 +45,7 @@ def law_of(settings: Settings, timeframe_ms: int) -> Law:
         drawdown_max_bps=risk.drawdown_max_bps,
         cooldown_ms=risk.cooldown_minutes * MINUTE_MS,
         stale_ms=risk.stale_candles * timeframe_ms,
-        synthetic_may_open=int(risk.synthetic_may_open),
+        synthetic_may_open=int(settings.may_open_synthetic),
     )
 
 

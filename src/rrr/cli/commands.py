@@ -1,0 +1,237 @@
+"""One function a command: it does what was asked, prints the result, and answers its exit code."""
+
+import argparse
+import asyncio
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from rrr.core.errors import Different, HomeUnusable, NotArmed, Unavailable, UsageError
+
+from .speaking import say, tell
+
+if TYPE_CHECKING:
+    from rrr.config import Home, Loaded
+
+
+def trade(options: argparse.Namespace) -> int:
+    """Trade until the market ends or somebody stops us."""
+    if options.mode == "live" and not options.dry_run:
+        raise NotArmed(
+            "Live trading is not possible yet: there is no venue that carries orders to an"
+            " exchange, no armed keys, no model that passed its gate.",
+            "Use --mode paper.",
+        )
+    from rrr.main import session
+
+    home = home_of(options)
+    loaded = load(options, home)
+    stream = sys.stderr if options.json else sys.stdout
+    told, words = asyncio.run(session(home, loaded, new=options.new, stream=stream))
+    tell(options, told, lambda: f"\n{words}")
+    return 0
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train a model on the history before the market begins."""
+    from rrr.house.learning import train_now
+
+    home = home_of(options)
+    found = asyncio.run(train_now(home, load(options, home), sys.stderr))
+    tell(options, found, lambda: str(found["report"]))
+    return 0
+
+
+def replay(options: argparse.Namespace) -> int:
+    """Make a session anew and say whether it is identical."""
+    from rrr.backtesting import parity
+    from rrr.database import sessions
+    from rrr.trading.engine.opening import core_hash
+
+    with reading(options) as connection:
+        session = sessions.named(connection, options.session)
+        verdict = parity.replayed(connection, session, core_hash())
+    tell(options, parity.as_json(session, verdict), lambda: parity.in_words(verdict))
+    return 0 if verdict.identical else Different.exit_code
+
+
+def status(options: argparse.Namespace) -> int:
+    """The last session's books, and the live figures of the daemon where one runs."""
+    from rrr.api import controls, views
+    from rrr.database.holder import is_held
+
+    home = home_of(options)
+    with reading(options) as connection:
+        found = views.status(connection, options.session, is_held(home.data))
+    found["live"] = None
+    if found["running"]:
+        # About to begin or to end, it may not answer: the books are as true without its pulse.
+        with suppress(Unavailable):
+            found["live"] = controls.ask(home.root, "status")
+    tell(options, found, lambda: views.in_words(found))
+    return 0
+
+
+def list_sessions(options: argparse.Namespace) -> int:
+    from rrr.api import views
+
+    with reading(options) as connection:
+        found = views.sessions_of(connection)
+    tell(options, {"sessions": found}, lambda: views.sessions_in_words(found))
+    return 0
+
+
+def why(options: argparse.Namespace) -> int:
+    """What the last signal of an instrument led to, and which rule said no."""
+    from rrr.api import why as reasons
+    from rrr.database import sessions
+    from rrr.trading.engine.opening import core_hash
+
+    at_ms = moment_of(options.at)
+    with reading(options) as connection:
+        session = sessions.named(connection, options.session)
+        found = reasons.why(connection, session, options.instrument, at_ms, core_hash())
+    tell(options, found, lambda: reasons.why_in_words(found))
+    return 0
+
+
+def moment_of(given: str | None) -> int | None:
+    """UTC milliseconds of what a person typed; a moment without a zone is UTC."""
+    if given is None:
+        return None
+    from datetime import UTC, datetime
+
+    try:
+        moment = datetime.fromisoformat(given)
+    except ValueError as error:
+        raise UsageError(
+            f"--at {given} is no time.", "Write it as 2024-01-31 or 2024-01-31T12:00Z."
+        ) from error
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1000)
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """Examine the house, room by room."""
+    from rrr.api import doctor as doctors
+    from rrr.backtesting import parity
+    from rrr.database.sessions import Session
+    from rrr.trading.engine.opening import core_hash
+
+    def replays(connection: sqlite3.Connection, session: Session) -> bool:
+        return parity.replayed(connection, session, core_hash()).identical
+
+    found = doctors.doctor(home_of(options), options.mode, replays, settings=options.config)
+    told = doctors.as_json(found)
+    tell(options, told, lambda: doctors.doctor_in_words(found))
+    return 0 if told["ok"] else 1
+
+
+def logs(options: argparse.Namespace) -> int:
+    """The last lines of a log, and with -f each new one."""
+    from rrr.api import tailing
+
+    home, stopped = home_of(options), False
+
+    def hint(text: str) -> None:
+        say(text, sys.stderr)
+
+    about = (home.logs, options.log, options.lines)
+    found = tailing.tail(*about, as_json=options.json, say=hint)
+    if options.follow:
+        found = tailing.follow(*about, lambda: stopped, as_json=options.json, say=hint)
+    try:
+        for line in found:
+            if say(line, sys.stdout) is not None:
+                break
+    except KeyboardInterrupt:
+        stopped = True
+    return 0
+
+
+def tell_daemon(options: argparse.Namespace) -> int:
+    """Send a command to the daemon of this home."""
+    from rrr.api import controls
+
+    said = controls.ask(home_of(options).root, options.verb, reason=options.reason)
+    tell(options, said, lambda: str(said["said"]))
+    return 0
+
+
+def panic(options: argparse.Namespace) -> int:
+    """Sell everything and halt; a person is asked once."""
+    if not options.yes:
+        if not sys.stdin.isatty():
+            raise UsageError("A panic asks once, and nobody is here.", "Say rrr panic --yes.")
+        say("Everything is sold at the next price, and the book is halted.", sys.stderr)
+        say("Type yes to do it: ", sys.stderr, end="")
+        if sys.stdin.readline().strip().lower() != "yes":
+            say("Nothing was done.", sys.stderr)
+            return 0
+    return tell_daemon(options)
+
+
+def show_config(options: argparse.Namespace) -> int:
+    from rrr.config import show, show_json
+
+    loaded = load(options, home_of(options))
+    tell(options, show_json(loaded), lambda: show(loaded))
+    return 0
+
+
+def home_of(options: argparse.Namespace) -> "Home":
+    from rrr.config import Home
+
+    return Home.at(options.home)
+
+
+def load(options: argparse.Namespace, home: "Home") -> "Loaded":
+    from rrr.config import load as read
+
+    overrides: dict[str, object] = {
+        name.removeprefix("set_"): value
+        for name, value in vars(options).items()
+        if name.startswith("set_")
+    }
+    for pair in options.set:
+        name, found, value = pair.partition("=")
+        if not found:
+            raise UsageError(f"--set {pair} says no value.", "Write it as --set NAME=VALUE.")
+        overrides[name] = value
+    return read(home, options.config, overrides)
+
+
+@contextmanager
+def reading(options: argparse.Namespace) -> Iterator[sqlite3.Connection]:
+    """The database of a home, to look at."""
+    from rrr.database.client import database_path
+    from rrr.database.opening import MODES, connect_read_only, told
+
+    path = database_path(options.mode, home_of(options).root)
+    try:
+        connection = connect_read_only(path, MODES[options.mode])
+        with closing(connection), told(path):
+            connection.execute("BEGIN")  # one moment of the database, while a daemon goes on
+            yield connection
+    except OSError as error:
+        raise HomeUnusable(
+            f"{error.filename or path} cannot be read: {error.strerror}.",
+            "It must belong to this user; or name another home with --home.",
+        ) from error
+
+
+COMMANDS = {
+    "status": ("the books, and the daemon's pulse if it runs", status),
+    "why": ("why it is held or flat: signal, wish, rules", why),
+    "logs": ("the last lines of a log; -f goes on", logs),
+    "sessions": ("all sessions, the last first", list_sessions),
+    "replay": ("make a session anew from its journal, and compare", replay),
+    "train": ("train a model on the history before the market begins", train),
+    "doctor": ("examine the house, and say what to do", doctor),
+    "halt": ("tell the daemon: no new risk", tell_daemon),
+    "resume": ("tell the daemon: go on", tell_daemon),
+    "panic": ("tell the daemon: sell everything, and halt", panic),
+    "config": ("every setting in force, and where it comes from", show_config),
+}

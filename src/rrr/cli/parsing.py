@@ -1,0 +1,182 @@
+"""What a person types is one command with its options, or a sentence about what it should be."""
+
+import argparse
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from rrr import __version__
+from rrr.core.errors import UsageError
+
+from .commands import COMMANDS, trade
+
+LOGS = ("trading", "system", "audit")
+MODE: dict[str, Any] = {"choices": ["paper", "live"], "default": "paper"}
+MARKET = (
+    ("market", "NAME", "simulated, replay, or an exchange such as kraken"),
+    ("replay", "PATH", "recorded candles: one parquet or CSV file, or a tree"),
+    ("symbols", "LIST", "BTC-USD,ETH-USD …; or else all there are"),
+    ("timeframe", "SPAN", "of one candle: 1m, 5m, 1d …; or else 1h"),
+    ("from", "TIME", "the first candle opens at this UTC date or later"),
+    ("to", "TIME", "no candle opens at this UTC date or later"),
+    ("candles", "N", "end after so many closing times"),
+)
+SESSION = (
+    ("capital", "AMOUNT", "of the quote currency, at the beginning"),
+    ("speed", "N", "times real time, or max"),
+    ("seed", "N", "where all randomness begins"),
+    ("signals", "NAME", "who has the opinion: model or baseline"),
+)
+EPILOG = """A run that was stopped or killed goes on when the same command is given again.
+Every setting is explained in docs/settings.md, every exit code in docs/exit-codes.md."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Takes no half of a name for the whole, and fails as all of the house does."""
+
+    def __init__(self, prog: str, about: str | None = None, **more: Any) -> None:
+        layout = argparse.RawDescriptionHelpFormatter
+        super().__init__(
+            prog, description=about, formatter_class=layout, allow_abbrev=False, **more
+        )
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message[:1].upper()}{message[1:]}.", f"Ask: {self.prog} --help.")
+
+    def read(self, arguments: Sequence[str], known: argparse.Namespace) -> argparse.Namespace:
+        """The options. Raise UsageError for a word that means nothing here."""
+        options, unknown = self.parse_known_args(arguments, known)
+        if not unknown:
+            return options
+        word, names = unknown[0], re.findall(r"--[a-z-]+", self.format_help())
+        advice = nearest(word, names, self.prog)
+        if word in COMMANDS:
+            advice = f"The command stands before its options: rrr {word} …"
+        raise UsageError(f"{word!r} means nothing to `{self.prog}`.", advice)
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """What is asked. The first word names a command; --home and --json may stand anywhere."""
+    shared = Parser("rrr", add_help=False)
+    shared.add_argument("--home", type=folder, metavar="DIR", help="the folder of data, logs …")
+    shared.add_argument("--json", action="store_true", help="one object on standard output")
+    known, rest = shared.parse_known_args(arguments)
+    if not rest or rest[0].startswith("-"):
+        return trading(shared).read(rest, known)
+    if rest[0] not in COMMANDS:
+        raise UsageError(f"rrr has no command {rest[0]!r}.", nearest(rest[0], [*COMMANDS], "rrr"))
+    return commanded(rest[0], shared).read(rest[1:], known)
+
+
+def nearest(word: str, names: Sequence[str], prog: str) -> str:
+    """
+    >>> nearest("--sym", ["--symbols", "--seed"], "rrr")
+    'Did you mean --symbols? Ask: rrr --help.'
+    """
+    from difflib import get_close_matches
+
+    near = get_close_matches(word.partition("=")[0], sorted(set(names)), n=1)
+    return "".join(f"Did you mean {name}? " for name in near) + f"Ask: {prog} --help."
+
+
+def lines(number: str) -> int:
+    if not number.isdecimal():
+        raise argparse.ArgumentTypeError(f"{number!r} is no number of lines")
+    return int(number)
+
+
+def folder(name: str) -> Path:
+    if not name or "\0" in name:
+        raise argparse.ArgumentTypeError("it names no folder")
+    return Path(name)
+
+
+def trading(shared: Parser) -> Parser:
+    one = Parser(
+        "rrr",
+        f"Trade on paper, and look at what was traded and why.\n\n{OVERVIEW}",
+        usage="rrr [--mode paper] [option …]\n       rrr COMMAND [option …]",
+        parents=[shared],
+        epilog=EPILOG,
+    )
+    one.add_argument("--version", action="version", version=f"rrr {__version__}")
+    session = configured(one)
+    session.add_argument("--new", action="store_true", help="begin anew, even if one is unfinished")
+    session.add_argument("--mode", **MODE, help="live says what it lacks")
+    session.add_argument("--dry-run", action="store_true", help="another name of --mode paper")
+    one.set_defaults(do=trade)
+    return one
+
+
+def commanded(name: str, shared: Parser) -> Parser:
+    """The parser of one command."""
+    meaning, do = COMMANDS[name]
+    one = Parser(f"rrr {name}", f"{meaning[0].upper()}{meaning[1:]}.", parents=[shared])
+    one.set_defaults(do=do, verb=name)
+    match name:
+        case "halt" | "resume" | "panic":
+            one.add_argument("--reason", default="", metavar="TEXT", help="for the journal")
+        case "config":
+            one.add_argument(
+                "what", nargs="?", choices=["show"], metavar="show", help="may be left out"
+            )
+            configured(one)
+        case "train":
+            configured(one)
+        case "logs":
+            one.add_argument(
+                "log", nargs="?", choices=LOGS, default=LOGS[0], help=f"or else {LOGS[0]}"
+            )
+            one.add_argument("--follow", "-f", action="store_true", help="go on with each new line")
+            one.add_argument(
+                "--lines", "-n", type=lines, default=20, metavar="N", help="or else 20"
+            )
+        case _:
+            one.add_argument("--mode", **MODE, help="whose database")
+    match name:
+        case "status" | "replay":
+            one.add_argument("session", nargs="?", metavar="SESSION", help="or else the last")
+        case "why":
+            one.add_argument("instrument", metavar="INSTRUMENT", help="such as BTC-USD")
+            one.add_argument("--at", metavar="TIME", help="UTC; or else now")
+            one.add_argument("--session", metavar="SESSION", help="by name; or else the last")
+        case "doctor":
+            one.add_argument("--config", type=Path, metavar="FILE", help="another file of settings")
+        case "panic":
+            one.add_argument("--yes", action="store_true", help="do not ask")
+    return one
+
+
+def configured(one: Parser) -> Any:
+    """Add the options that are settings; the group of those that describe a session."""
+    one.add_argument("--config", type=Path, metavar="FILE", help="another trading_config.yml")
+    one.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting"
+    )
+    market, session = one.add_argument_group("the market"), one.add_argument_group("the session")
+    for group, settings in ((market, MARKET), (session, SESSION)):
+        for name, value, meaning in settings:
+            group.add_argument(f"--{name}", metavar=value, help=meaning, dest=f"set_{name}")
+    return session
+
+
+USAGES = {
+    "status": "status [SESSION]",
+    "why": "why INSTRUMENT [--at TIME]",
+    "logs": "logs [trading|system|audit] [-f]",
+    "replay": "replay [SESSION]",
+    "train": "train [option …]",
+    "halt": "halt [--reason TEXT]",
+    "resume": "resume [--reason TEXT]",
+    "panic": "panic [--reason TEXT]",
+    "config": "config show",
+}
+OVERVIEW = "\n".join(
+    f"  {usage:<38}{meaning}"
+    for usage, meaning in (
+        ("rrr [option …]", "trade (no command means this)"),
+        *((f"rrr {USAGES.get(name, name)}", meaning) for name, (meaning, _) in COMMANDS.items()),
+        ("rrr COMMAND --help", "the options of a command"),
+    )
+)

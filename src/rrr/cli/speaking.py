@@ -1,0 +1,38 @@
+"""Results go to standard output, all else to standard error; who stops reading stops nothing."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from rrr.core.errors import RRRError, StorageFailed
+
+
+def failed(error: RRRError, as_json: bool) -> int:
+    say(f"rrr: {error.what}\n     {error.advice}", sys.stderr)
+    if as_json:
+        kind = type(error).__name__
+        say(json.dumps({"error": kind, "what": error.what, "advice": error.advice}), sys.stdout)
+    return error.exit_code
+
+
+def say(line: str, file: TextIO | None, end: str = "\n") -> OSError | None:
+    """Print, whoever listens: one that has left, or has no room, hears nothing from then on."""
+    try:
+        print(line, file=file, flush=True, end=end)
+    except OSError as error:
+        if file is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
+        return error
+    return None
+
+
+def tell(options: argparse.Namespace, found: Any, words: Callable[[], str]) -> None:
+    """Print the result that was asked for. Raise StorageFailed where it found no room."""
+    error = say(json.dumps(found) if options.json else words(), sys.stdout)
+    if error is not None and not isinstance(error, BrokenPipeError):
+        raise StorageFailed(
+            f"Standard output cannot be written: {error.strerror}.", "Send it somewhere else."
+        ) from error

@@ -1,0 +1,213 @@
+"""A request is answered, or its trouble has a name: nothing of ccxt's leaves here.
+
+One client of one exchange, without keys: one request at a time, paced by ccxt's own limiter. A
+reply counts for what had closed when the exchange wrote it, by the exchange's clock: neither an old
+reply nor a hurrying clock of this machine makes a candle of what is not one yet.
+"""
+
+import asyncio
+import os
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit
+
+from rrr.core.errors import UsageError
+from rrr.data_pipeline import lean_ccxt
+from rrr.data_pipeline.exchange_instruments import nearest
+from rrr.data_pipeline.exchange_troubles import Told, Trouble, forgotten
+from rrr.data_pipeline.recorded_files import TIMEFRAMES, timeframe_ms
+
+PAUSE_ASKED_S_MAX: Final = 86_400.0
+
+_PAGE = 100  # where ccxt does not say what an exchange serves at once
+_TICK_SIZE = 4  # ccxt.TICK_SIZE
+_DATES_ARE_CUT_MS = 999  # to whole seconds
+
+# What ccxt stumbles over when a reply has another shape than it expects.
+_MISREAD = (TypeError, AttributeError, LookupError, ValueError, ArithmeticError, RecursionError)
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the world is waited for."""
+
+    wait: Callable[[float], Awaitable[object]] = asyncio.sleep  # seconds
+    timeout_ms: int = 10_000
+    rate_limited: bool = True
+
+
+def connect(name: str, timeframe: str, address: str | None, manner: Manner, told: Told) -> "Client":
+    """A client that has asked for nothing yet; what can be refused without asking is."""
+    known = lean_ccxt.names()
+    if name not in known:
+        raise UsageError(f"{name!r} is no exchange that ccxt knows.", nearest(name, known))
+    kind, why = lean_ccxt.load(name)
+    if why:
+        told("lean_import_failed", f"all of ccxt is imported, which is slower ({why})", {})
+    ccxt = kind(
+        {
+            "enableRateLimit": manner.rate_limited,
+            "timeout": manner.timeout_ms,
+            "enableLastJsonResponse": True,
+            "options": {"defaultType": "spot"},
+        }
+    )
+    wanted = ccxt.options.get("fetchMarkets")
+    if isinstance(wanted, dict) and "types" in wanted:
+        wanted["types"] = ["spot"]
+    if ccxt.has.get("fetchOHLCV") is not True:
+        raise UsageError(f"{name} gives no candles.", "Choose another exchange, such as kraken.")
+    there = ccxt.timeframes or {}
+    if timeframe not in there:
+        listed = ", ".join(each for each in TIMEFRAMES if each in there)
+        raise UsageError(f"{name} has no {timeframe} candles.", f"It has {listed}.")
+    if address is not None:
+        place = urlsplit(address)
+        if place.scheme not in ("http", "https") or not place.netloc:
+            raise UsageError(f"{address!r} is no address.", "Write one such as http://[::1]:8080.")
+        ccxt.urls["api"] = _moved(ccxt.urls["api"], place)
+        if place.scheme == "http":
+            ccxt.timeout_on_exit = 0  # Only encrypted connections need time to end.
+    return Client(ccxt, timeframe)
+
+
+class Client:
+    """Made by `connect`."""
+
+    def __init__(self, ccxt: Any, timeframe: str) -> None:
+        self.name: str = ccxt.id
+        self.tick_sizes: bool = ccxt.precisionMode == _TICK_SIZE
+        limits = ((ccxt.features or {}).get("spot") or {}).get("fetchOHLCV") or {}
+        self.page: int = limits.get("limit") or _PAGE
+        self.timeframe = timeframe
+        self.step_ms = timeframe_ms(timeframe)
+        self._ccxt = ccxt
+        self._turn = asyncio.Lock()
+
+    async def markets(self) -> Mapping[str, Any]:
+        markets = await self._answer(self._ccxt.load_markets)
+        if not markets:
+            raise Trouble("nonsense", "answers, but names no instruments")
+        return dict(markets)
+
+    async def rows(self, pair: str, begin: int, end: int) -> list[list[Any]]:
+        """What opened from `begin` on, as far as the exchange goes back; all that closed by `end`.
+
+        A row is time, open, high, low, close, volume, as it came; the last may not have closed.
+        """
+        rows: list[list[Any]] = []
+        held: int | None = None  # what the last page ended with, and the next must begin with
+        while begin < end:
+            since = begin if held is None else held
+            limit = min(self.page, (end - since) // self.step_ms + 1)
+            page = await self._page(pair, since, limit, end)
+            rows += page
+            stamps = [row[0] for row in page if row and isinstance(row[0], int)]
+            if held is not None and held not in stamps:
+                raise forgotten(held)
+            inside = [at for at in stamps if begin <= at < end]
+            if not inside and any(at >= end for at in stamps):
+                break
+            held = max(inside, default=None)
+            newest = since + (limit - 1) * self.step_ms if held is None else held
+            begin = newest - newest % self.step_ms + self.step_ms
+        return rows
+
+    async def close(self) -> None:
+        await self._ccxt.close()
+
+    async def _page(self, pair: str, begin: int, limit: int, end: int) -> list[list[Any]]:
+        async with self._turn:
+            request = self._ccxt.fetch_ohlcv
+            rows = await self._answer(request, pair, self.timeframe, begin, limit)
+            if not isinstance(self._ccxt.last_json_response, dict | list):
+                raise Trouble("nonsense", "answers with something that is no JSON")
+            written_ms = _date_ms(self._header("date"))
+        if written_ms is not None and written_ms + _DATES_ARE_CUT_MS < end:
+            raise Trouble(
+                "stale",
+                f"answers with what it knew {(end - written_ms) // 1000} s before the closing time;"
+                " the answer is old, or the clock of this machine is ahead",
+            )
+        return list(rows)
+
+    async def _answer(self, request: Callable[..., Awaitable[Any]], *details: object) -> Any:
+        from ccxt.base.errors import BaseError
+
+        try:
+            return await request(*details)
+        except BaseError as error:
+            raise self._trouble(error) from error
+        except OSError as error:
+            raise Trouble("unreachable", f"cannot be reached ({_reason(error)})") from error
+        except _MISREAD as error:
+            raise Trouble("nonsense", "answers with something of another shape") from error
+
+    def _trouble(self, error: Exception) -> Trouble:
+        from ccxt.base import errors
+
+        said = str(error)
+        status = re.match(rf"{self.name} (?:[A-Z]+ \S+ )?(\d{{3}}) ", said)
+        match error:
+            case errors.RequestTimeout():
+                return Trouble("slow", f"does not answer within {self._ccxt.timeout / 1000:g} s")
+            case errors.RateLimitExceeded() | errors.DDoSProtection():
+                pause_s = self._pause_asked_s()
+                patience = f", and for a pause of {pause_s:g} s" if pause_s else ""
+                return Trouble("too many requests", f"asks for fewer requests{patience}", pause_s)
+            case errors.OnMaintenance():
+                return Trouble("maintenance", "is in maintenance")
+            case errors.ExchangeNotAvailable() if status:
+                return Trouble("failing", f"answers with HTTP {status[1]}")
+            case errors.ExchangeNotAvailable():
+                return Trouble("unreachable", f"cannot be reached ({_reason(error.__cause__)})")
+            case errors.AuthenticationError():
+                return Trouble("keys", "asks for keys where none should be needed")
+        return Trouble("refusal", f"refuses to answer ({_plain(said.removeprefix(self.name))})")
+
+    def _pause_asked_s(self) -> float:
+        """When to come again, as the reply says it: in seconds or as a date."""
+        text = self._header("retry-after")
+        if text.isdecimal():
+            return min(float(text), PAUSE_ASKED_S_MAX)
+        until_ms, now_ms = _date_ms(text), _date_ms(self._header("date"))
+        if until_ms is None or now_ms is None:
+            return 0.0
+        return min(max(until_ms - now_ms, 0) / 1000, PAUSE_ASKED_S_MAX)
+
+    def _header(self, name: str) -> str:
+        headers = self._ccxt.last_response_headers or {}
+        return next((text.strip() for key, text in headers.items() if key.lower() == name), "")
+
+
+def _moved(urls: Any, place: SplitResult) -> Any:
+    if isinstance(urls, dict):
+        return {key: _moved(url, place) for key, url in urls.items()}
+    if not isinstance(urls, str):
+        return urls
+    url = urlsplit(urls)
+    path = place.path.rstrip("/") + url.path
+    return url._replace(scheme=place.scheme, netloc=place.netloc, path=path).geturl()
+
+
+def _date_ms(text: str) -> int | None:
+    try:
+        return int(parsedate_to_datetime(text).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _reason(error: BaseException | None) -> str:
+    number = getattr(error, "errno", None)
+    if isinstance(number, int) and number > 0:
+        return os.strerror(number)
+    return _plain(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+
+
+def _plain(said: str) -> str:
+    """What a line has room for: no addresses, nothing that cannot be printed."""
+    text = re.sub(r"\w+://\S+", "", said)
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:120]

@@ -1,0 +1,121 @@
+"""What an exchange says of one instrument is checked before anybody believes it.
+
+An answer must still hold the newest candle that is known: one that does not is a trouble, and not a
+time without trades. Of closing times that are over, what comes late or changes is told.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rrr.core.errors import Unavailable
+from rrr.core.market import Candle
+from rrr.data_pipeline.exchange_candles import Read, plausible, read
+from rrr.data_pipeline.exchange_client import Client
+from rrr.data_pipeline.exchange_instruments import Chosen, spec
+from rrr.data_pipeline.exchange_troubles import Told, forgotten
+from rrr.data_pipeline.market import Quoted
+from rrr.data_pipeline.recorded_rows import utc
+
+
+@dataclass(slots=True)
+class Reader:
+    """One instrument; made by `open_reader`."""
+
+    index: int
+    symbol: str
+    pair: str
+    quoted: Quoted
+    client: Client
+    clock_ms: Callable[[], int]
+    told: Told
+    shelf: dict[int, Candle]  # of the span that was read first
+    shelf_begin: int
+    shelf_end: int
+    known_at: int  # when the newest candle opened
+    known: Candle
+
+    async def candles(self, begin: int, end: int) -> dict[int, Candle]:
+        """By opening time: those that open from `begin` on and close by `end`."""
+        if self.shelf_begin <= begin and end <= self.shelf_end:
+            return {at: candle for at, candle in self.shelf.items() if begin <= at < end}
+        follows = self.known_at < begin
+        near = follows and end - self.known_at < self.client.page * self.client.step_ms
+        since = self.known_at if near else begin
+        rows = await self.client.rows(self.pair, since, end)
+        found = read(rows, self.index, self.quoted.spec, self.client.step_ms, since, end)
+        self._expect(self.known_at if near else max(self.shelf), found, since, end)
+        self._tell_refused(found, begin)
+        if follows:
+            self._tell_late(found, begin)
+            self.known_at = max(found.candles, default=self.known_at)
+            self.known = found.candles.get(self.known_at, self.known)
+        return {at: candle for at, candle in found.candles.items() if at >= begin}
+
+    def _expect(self, known_at: int, found: Read, begin: int, end: int) -> None:
+        """A candle that is withdrawn is one in the end: if the exchange insists for a timeframe."""
+        there = known_at in found.candles or known_at in found.refused
+        insisted = known_at == self.known_at and self.clock_ms() >= end + self.client.step_ms
+        if begin <= known_at < end and not there and not insisted:
+            raise forgotten(known_at)
+
+    def _tell_refused(self, found: Read, begin: int) -> None:
+        for at, why in found.refused.items():
+            if at >= begin:
+                self._tell("bad_candle", at, f"is refused: {why}")
+
+    def _tell_late(self, found: Read, begin: int) -> None:
+        for at, candle in found.candles.items():
+            if self.known_at < at < begin:
+                self._tell("late_candle", at, "came late; nothing is decided upon it")
+            elif at == self.known_at and candle != self.known:
+                self._tell("corrected_candle", at, "was corrected; nothing is decided again")
+
+    def _tell(self, name: str, at: int, words: str) -> None:
+        detail = {"exchange": self.client.name, "symbol": self.symbol, "opened_at_ms": at}
+        self.told(name, f"the candle of {self.symbol} of {utc(at)} {words}", detail)
+
+
+async def open_reader(
+    client: Client,
+    index: int,
+    chosen: Chosen,
+    span: tuple[int, int],
+    clock_ms: Callable[[], int],
+    told: Told,
+) -> Reader:
+    """Read the first candles: they say in which units the instrument fits."""
+    begin, end = span
+    rows = await client.rows(chosen.pair, begin, end)
+    plain = [row for row in rows if plausible(row)]
+    if not plain:
+        raise _nothing(client, chosen, span, *(["its numbers make no sense"] if rows else []))
+    made, notes = spec(client.name, chosen, client.tick_sizes, plain)
+    found = read(rows, index, made, client.step_ms, begin, end)
+    if not found.candles:
+        raise _nothing(client, chosen, span, *found.refused.values())
+    known_at, known = max(found.candles.items())
+    reader = Reader(
+        index=index,
+        symbol=chosen.symbol,
+        pair=chosen.pair,
+        quoted=Quoted(made, "rest", notes),
+        client=client,
+        clock_ms=clock_ms,
+        told=told,
+        shelf=found.candles,
+        shelf_begin=begin,
+        shelf_end=end,
+        known_at=known_at,
+        known=known,
+    )
+    reader._tell_refused(found, begin)
+    return reader
+
+
+def _nothing(client: Client, chosen: Chosen, span: tuple[int, int], *why: str) -> Unavailable:
+    reason = f" that can be used: {why[0]}" if why else ""
+    return Unavailable(
+        f"{client.name} gives no {client.timeframe} candle of {chosen.symbol} from {utc(span[0])}"
+        f" to {utc(span[1])}{reason}.",
+        "Choose another instrument with --symbols, or another timeframe.",
+    )

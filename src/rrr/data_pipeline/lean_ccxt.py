@@ -1,0 +1,64 @@
+"""Of the exchanges that ccxt knows, the one that is asked for is imported, and no other.
+
+`import ccxt` runs the modules of all exchanges, twice. Bare packages in their place let one module
+be imported by itself; they stay, because ccxt imports some parts late. It leans on the insides of
+ccxt: the version is pinned, tests ask for it, and where it fails the plain import is used.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+_ASYNC = "ccxt.async_support"
+_INSIDES_CHANGED = (ImportError, AttributeError, TypeError)
+
+
+def names() -> list[str]:
+    """The ids of all exchanges, by the names of their files: nothing is imported."""
+    files = (_root() / "async_support").glob("[a-z]*.py")
+    return sorted(file.stem for file in files)
+
+
+def load(name: str) -> tuple[Any, str]:
+    """The asynchronous class of one exchange; and why the lean way failed, if it did."""
+    why = ""
+    try:
+        if "ccxt" not in sys.modules:
+            with _undone_on_failure():
+                _bare_packages()
+                return getattr(import_module(f"{_ASYNC}.{name}"), name), why
+    except _INSIDES_CHANGED as error:
+        why = f"{type(error).__name__}: {error}"
+    return getattr(import_module(f"{_ASYNC}.{name}"), name), why
+
+
+def _bare_packages() -> None:
+    whole, asynchronous = ModuleType("ccxt"), ModuleType(_ASYNC)
+    whole.__path__, asynchronous.__path__ = [str(_root())], [str(_root() / "async_support")]
+    sys.modules |= {"ccxt": whole, _ASYNC: asynchronous}
+
+    errors, base = import_module("ccxt.base.errors"), import_module("ccxt.base.exchange")
+    kinds = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type)}
+    vars(whole).update(kinds, Exchange=base.Exchange, __version__=base.__version__)
+
+
+@contextmanager
+def _undone_on_failure() -> Iterator[None]:
+    try:
+        yield
+    except _INSIDES_CHANGED:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "ccxt"]:
+            del sys.modules[name]
+        raise
+
+
+def _root() -> Path:
+    found = find_spec("ccxt") if "ccxt" not in sys.modules else None
+    places = found.submodule_search_locations if found else sys.modules["ccxt"].__path__
+    assert places, "A dependency of ours is a package."
+    return Path(next(iter(places)))

@@ -1,0 +1,68 @@
+"""Who asks through the socket is answered; who commands gets the row that the command became."""
+
+import os
+from functools import partial
+from typing import Any
+
+from rrr.api import controls
+from rrr.api.checks_database import round_trip_ms
+from rrr.config import Home
+from rrr.core.errors import Unavailable
+from rrr.core.events import Verb
+from rrr.house.beginning import clean
+from rrr.house.tasks import House, command
+from rrr.house.watching import figures_of, look
+from rrr.monitoring.notes import Note
+
+COMMANDS = {
+    "halt": (Verb.HALT, "halted: no new risk"),
+    "resume": (Verb.RESUME, "resumed"),
+    "panic": (Verb.PANIC, "panic: purchases called back, everything sold, halted"),
+}
+
+
+async def socket(house: House, home: Home) -> None:
+    """Listen until somebody stops us."""
+    async with controls.listening(controls.socket_path(home.root), partial(answer, house)):
+        await house.stop.wait()
+
+
+async def answer(house: House, asked: dict[str, Any]) -> dict[str, Any]:
+    """Answer a question from outside. Raise Unavailable for what cannot be asked."""
+    match asked["verb"]:
+        case "status":
+            return pulse(house)
+        case "doctor":
+            return {"round_trip_ms": await round_trip_ms(house.db)}
+        case verb if verb in COMMANDS:
+            if house.stop.is_set():
+                raise Unavailable("It is about to end.", "Ask again once it runs.")
+            meant, words = COMMANDS[verb]
+            reason = clean(str(asked.get("reason", "")))
+            row = await command(house, meant, reason)
+            told = f"{verb} through the socket" + (f": {reason}" if reason else "")
+            house.teller.note(Note("audit", verb, told, detail={"row": row}, aloud=False))
+            return {"said": f"{words} (row {row:,} of the journal)"}
+        case verb:
+            known = ", ".join(["status", "doctor", *COMMANDS])
+            raise Unavailable(f"{verb!r} is no command.", f"Ask for one of {known}.")
+
+
+def pulse(house: House) -> dict[str, Any]:
+    """What only the living daemon knows."""
+    seen = look(house)
+    figures = figures_of(house, seen)
+    return {
+        "pid": os.getpid(),
+        "up_s": figures.uptime_s,
+        "rows": figures.rows,
+        "at_ms": figures.at_ms,
+        "ages_s": {name: round(age, 1) for name, age in seen.ages_s.items()},
+        "feed": figures.feed,
+        "signals": figures.signals,
+        "training": figures.training,
+        "memory_mb": figures.memory_mb,
+        "lag_p99_ms": figures.lag_p99_ms,
+        "lag_max_ms": figures.lag_max_ms,
+        "disk_free_mb": round(seen.disk_mb),
+    }

@@ -1,0 +1,129 @@
+"""What a session is made of, before its first close: its market, its terms, this life of it."""
+
+import os
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from rrr import __version__
+from rrr.config import Home, Loaded, Settings
+from rrr.config.schema import flat, text
+from rrr.core.errors import NotFound
+from rrr.core.market import QUANTA
+from rrr.data_pipeline import instrument_rules
+from rrr.data_pipeline.market import Market
+from rrr.database.client import Client
+from rrr.database.sessions import Life, Unit
+from rrr.house.teller import Teller
+from rrr.monitoring.notes import Note
+from rrr.trading.engine.opening import Terms
+from rrr.trading.engine.terms import instrument_of, law_of
+
+
+@asynccontextmanager
+async def market_of(home: Home, settings: Settings, teller: Teller) -> AsyncIterator[Market]:
+    """The market that is meant."""
+    match settings.source:
+        case "simulated":
+            from rrr.data_pipeline.simulated import simulated
+
+            yield simulated(settings.symbols, settings.timeframe, settings.seed, settings.candles)
+        case "replay":
+            yield recorded(home, settings)
+        case name:
+            from rrr.data_pipeline import lean_ccxt
+            from rrr.data_pipeline.exchange import exchange
+
+            if name in lean_ccxt.names():
+                teller.note(Note("system", "asking", f"asking {name} for instruments and candles"))
+            async with exchange(
+                name,
+                settings.symbols,
+                settings.timeframe,
+                candles=settings.candles,
+                past=max(settings.policy.warmup_candles, settings.trend.slow_candles + 1) + 1,
+                address=settings.address,
+                clock_ms=now_ms,
+                told=teller.fact,
+            ) as market:
+                yield market
+
+
+def recorded(home: Home, settings: Settings) -> Market:
+    """Recorded candles, with what is known of their instruments."""
+    from rrr.data_pipeline.replay import replay
+
+    assert settings.replay is not None, "Checked with the settings."
+    known: instrument_rules.Known = {}
+    for folder in (Path(__file__).parents[3] / "config", home.config):
+        with suppress(NotFound):  # a home may have rules of its own
+            known = {**known, **instrument_rules.load(folder / "instruments.toml")}
+    return replay(
+        settings.replay,
+        settings.symbols,
+        settings.timeframe,
+        known,
+        from_ms=int(settings.from_.timestamp() * 1000) if settings.from_ else None,
+        to_ms=int(settings.to.timestamp() * 1000) if settings.to else None,
+        limit=settings.candles,
+    )
+
+
+def terms_of(market: Market, settings: Settings) -> Terms:
+    """What names the session, and what its book is told before its first close."""
+    specs = [one.spec for one in market.instruments]
+    units = [
+        Unit(s.venue, s.symbol, s.base, s.quote, s.points, s.grains, int(s.inferred), one.source)
+        for s, one in zip(specs, market.instruments, strict=True)
+    ]
+    about: dict[str, Any] = {
+        "book": "principal",
+        "mode": "paper",
+        "market": market.name,
+        "instruments": [f"{u.venue}:{u.symbol}:{u.points}:{u.grains}" for u in units],
+        "timeframe": settings.timeframe,
+        "signals": settings.opinion,
+        "trend": settings.trend.model_dump(),
+        "capital": text(settings.capital),
+        "seed": settings.seed,
+        **market.about,
+    }
+    if settings.opinion == "model":
+        about["train"] = settings.train.model_dump(exclude={"minutes_max"})
+    return Terms(
+        about=about,
+        units=units,
+        law=law_of(settings, market.timeframe_ms),
+        instruments=[instrument_of(settings, i, 1, spec) for i, spec in enumerate(specs)],
+        capital=int(settings.capital * QUANTA),
+        at_ms=market.opens_ms,
+        ends_at_ms=market.ends_ms,
+    )
+
+
+def life_of(market: Market, loaded: Loaded, db: Client) -> Life:
+    """This process, the settings that it was given, and what it noticed at its start."""
+    settings = [
+        (n, clean(text(v)), clean(loaded.origin(n))) for n, v in flat(loaded.settings).items()
+    ]
+    map_gib = f"{db.mmap_granted / 2**30:.1f} GiB"
+    notes: list[tuple[str, dict[str, Any]]] = [
+        ("database", {"SQLite": sqlite3.sqlite_version, "memory map": map_gib}),
+        *(("database", {"note": note}) for note in db.notes),
+    ]
+    for one in market.instruments:
+        notes += [("data", {"symbol": one.spec.symbol, "note": note}) for note in one.notes]
+    return Life(os.getpid(), __version__, settings, notes)
+
+
+def clean(text: str) -> str:
+    """What a person typed, without what no file can hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def now_ms() -> int:
+    """The wall's clock; the core is told the market's time."""
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,196 @@
+"""Whose opinion is heard, and when that changes: always between two closes, as an event.
+
+In a replay, or at full speed, the voice is settled before the first candle, so that no clock
+decides an outcome. At a human pace the baseline speaks while a model trains beside the house.
+"""
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rrr.config import Home, Settings
+from rrr.core.errors import ModelBroken, RRRError
+from rrr.core.events import Adopted, Event
+from rrr.data_pipeline.market import Arrival, Market
+from rrr.database import sessions
+from rrr.database.client import Client
+from rrr.database.sessions import PRINCIPAL
+from rrr.house.teller import Teller
+from rrr.monitoring.notes import Level, Note
+from rrr.neural_network import artefact as artefacts
+from rrr.neural_network.artefact import Artefact, Scope
+from rrr.neural_network.baseline import Trend
+from rrr.neural_network.voice import Voice
+from rrr.trading.engine.engine import Engine, Moment
+
+MADE = "SELECT manifest FROM models WHERE id = ?"
+
+
+class Opinions:
+    """The voice of one session, and the one that may take over from it."""
+
+    def __init__(
+        self,
+        home: Home,
+        settings: Settings,
+        market: Market,
+        engine: Engine,
+        teller: Teller,
+        names: dict[int, str],
+        warmed: Callable[[int, int, int], Note],
+    ) -> None:
+        self.settings, self.market, self.engine, self.teller = settings, market, engine, teller
+        self.models = home.data / "models"
+        self.settled = settings.pace == "max" or market.name == "replay"
+        self.baseline = Trend(**settings.trend.model_dump())
+        self.voice: Voice = self.baseline
+        self.artefact: Artefact | None = None  # of the voice
+        self.successor: tuple[Voice, Artefact | None] | None = None
+        self.names = names  # of models, for people
+        self.recent: deque[Any] = deque(maxlen=self.baseline.window)
+        self.past: list[int] = []  # closing times that were only learned from
+        self.training = ""  # how far it is
+        self.warmed = warmed
+
+    async def begin(self, db: Client) -> None:
+        """Find the voice of this session, warmed; a settled one trains first if it must."""
+        engine = self.engine
+        if adopted := engine.state.account.model:
+            await self._recall(db, adopted)
+        elif self.settings.opinion == "model" and self.settled:
+            self._next(await self._made())
+        longest = max(self.voice.window, self.baseline.window)
+        self.recent = deque(maxlen=max(longest, self._window_of_models()))
+        wanted = [min(lane.candles, self.recent.maxlen or 0) for lane in engine.state.lanes]
+        read = partial(sessions.last_closes, session=engine.session.id, book=PRINCIPAL)
+        # As many candles of each: an instrument with holes reaches further back than the others.
+        closes = await db.write(lambda connection: read(connection, wanted=wanted))
+        self.recent.extend(closes)
+        self.voice.warm(closes)
+
+    async def learn(self) -> None:
+        """Beside the trading, make the model that this session lacks; without it, go on."""
+        if self.settings.opinion != "model" or self.settled or self.voice.model:
+            return
+        try:
+            self._next(await self._made())
+        except RRRError as error:
+            text = f"no model: {error.what} The baseline goes on. {error.advice}"
+            self.teller.note(Note("system", "no_model", text, level=Level.WARNING))
+        finally:
+            self.training = ""
+
+    async def meet(self, arrivals: Sequence[Arrival]) -> list[Moment]:
+        """The moments of these closing times: what came, then what is thought of it."""
+        past = [arrival for arrival in arrivals if arrival.past]
+        fresh = list(arrivals[len(past) :])
+        assert not any(arrival.past for arrival in fresh), "The past comes first."
+        moments = [Moment((one.close, *one.touches)) for one in past]
+        self._hear(past)
+        if not fresh:
+            return moments
+        if self.past:
+            self.teller.note(self.warmed(len(self.past), self.past[0], self.past[-1]))
+            self.past = []
+        taken_over, also = self._take_over(fresh[0].close.at_ms)
+        closes = [arrival.close for arrival in fresh]
+        self.recent.extend(closes)
+        if self.voice.model == 0:
+            told = self.voice.meet(closes)
+        else:
+            told = await asyncio.to_thread(self.voice.meet, closes)
+        for one, signals in zip(fresh, told, strict=True):
+            moments.append(Moment((one.close, *one.touches, *taken_over, *signals), also=also))
+            taken_over, also = [], None
+        return moments
+
+    def _hear(self, past: Sequence[Arrival]) -> None:
+        closes = [arrival.close for arrival in past]
+        self.recent.extend(closes)
+        self.voice.warm(closes)
+        self.past += [close.at_ms for close in closes]
+
+    def _take_over(self, at_ms: int) -> tuple[list[Event], Any]:
+        """The event of a takeover, and the row that it refers to."""
+        if self.successor is None:
+            return [], None
+        (self.voice, self.artefact), self.successor = self.successor, None
+        if self.artefact is None:
+            return [Adopted(at_ms, 0)], None
+        self.voice.warm(self.recent)
+        said = json.dumps({**self.artefact.manifest, "folder": self.artefact.name})
+        known = (self.voice.model, self.voice.name, self.engine.clock(), said)
+        return [Adopted(at_ms, self.voice.model)], lambda c: sessions.know_model(c, *known)
+
+    def _next(self, artefact: Artefact) -> None:
+        """This model speaks from the next close on that can be traded on."""
+        voice = self._voice(artefact)
+        self.successor = voice, artefact
+        metrics = artefact.manifest.get("metrics", {})
+        shown = f", validation IC {metrics['ic']:+.3f}" if "ic" in metrics else ""
+        text = f"{voice.name} is ready{shown}; it is unproven"
+        detail = {"model": voice.name, "folder": artefact.name, "metrics": metrics}
+        self.teller.note(Note("system", "model_ready", text, detail=detail))
+
+    def _voice(self, artefact: Artefact) -> Voice:
+        from rrr.neural_network.model import Model
+
+        voice = Model(artefact, len(self.market.instruments), self.market.timeframe_ms)
+        self.names[voice.model] = voice.name
+        return voice
+
+    def _window_of_models(self) -> int:
+        if self.settings.opinion != "model":
+            return 0
+        from rrr.neural_network.model import WINDOW
+
+        return WINDOW
+
+    async def _recall(self, db: Client, adopted: int) -> None:
+        """The model that this session has adopted speaks on; if it is gone, its time is over."""
+        found = await db.read_one(MADE, (adopted,))
+        assert found is not None, "What was adopted is known: one commit wrote both."
+        folder = self.models / Path(json.loads(found[0])["folder"]).name
+        try:
+            self.artefact = await asyncio.to_thread(artefacts.load, folder)
+            if self.artefact.id != adopted:
+                raise ModelBroken(f"The model in {folder} is another one.", "Train anew.")
+            self.voice = self._voice(self.artefact)
+        except ModelBroken as error:
+            if self.settled:
+                raise
+            text = f"{error.what} The baseline speaks until there is another one."
+            self.teller.note(Note("system", "model_lost", text, level=Level.WARNING))
+            self.successor = self.baseline, None
+
+    async def _made(self) -> Artefact:
+        """The model for this market: the one there is, or a new one."""
+        for damaged in await asyncio.to_thread(artefacts.clear, self.models):
+            text = f"{damaged.what} {damaged.advice}"
+            self.teller.note(Note("system", "model_damaged", text, level=Level.WARNING))
+        scope = Scope(
+            self.market.name,
+            self.market.timeframe_ms,
+            tuple(one.spec.symbol for one in self.market.instruments),
+        )
+        found = None
+        if self.market.name not in ("replay", "simulated"):
+            # An exchange's history is another one each day: the newest model stays good.
+            found = await asyncio.to_thread(artefacts.newest, self.models, scope)
+        if found is not None:
+            return found
+        from rrr.house.learning import job_of, trained
+
+        job = await job_of(self.market, self.settings)
+        if (
+            found := await asyncio.to_thread(artefacts.find, self.models, job.recipe())
+        ) is not None:
+            return found
+        return await trained(job, self.models, self.settings, self.teller, self._progress)
+
+    def _progress(self, text: str) -> None:
+        self.training = text

@@ -1,0 +1,37 @@
+"""Who asks us to stop is obeyed after the next commit; who asks twice ends us at once.
+
+Start-up is recovery, so that neither loses anything.
+"""
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from typing import Any
+
+
+def stop_when_asked() -> asyncio.Event:
+    """Set by SIGINT, SIGTERM or SIGHUP; the second of a kind does what it always does."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def asked(number: int) -> None:
+        stop.set()
+        loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, asked, number)
+    return stop
+
+
+async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Do this work, or give it up as soon as somebody stops us; whether it was done."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        working.cancel()
+    await asyncio.wait({working})
+    if working.cancelled():
+        return False
+    working.result()
+    return True

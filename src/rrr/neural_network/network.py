@@ -1,0 +1,178 @@
+"""A small recurrent network learns from every row of long stretches, and is judged as it serves.
+
+Served, it sees `STEPS` rows from a state of zeros. In training it reads longer stretches, and after
+`BURN` rows, when the zeros are forgotten, every row is a lesson: as much in one second as window
+after window teaches in ten. The schedule is short and fixed and no epoch is chosen, so validation
+rows decide nothing: they are only looked at, for the curve. This file alone knows torch.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+import torch
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from .evidence import correlation
+from .features import F32, STEPS
+from .labels import F64, Split
+
+HIDDEN: Final = 32
+BURN: Final = 24  # rows read before the first lesson of a stretch
+LESSONS: Final = 72  # rows that teach, after them
+BATCHES: Final = 10  # an epoch of little data has at least so many
+BATCH_MAX: Final = 32  # stretches
+RATE: Final = 4e-3
+DECAY: Final = 1.0
+WARM: Final = 0.2  # of the schedule, in which the rate rises
+DELTA: Final = 2.0  # beyond it a miss no longer counts by its square
+GRADIENT_MAX: Final = 1.0
+WINDOWS: Final = 4096  # asked at once
+GLANCE: Final = 8192  # windows that a look at a part takes at most
+STILL: Final = 1e-6  # a feature that moves less than this is not listened to
+
+
+class Epoch(NamedTuple):
+    loss: float
+    validation_ic: float
+
+
+class Scaling(NamedTuple):
+    mean: F32
+    factor: F32
+
+    def of(self, x: F32) -> F32:
+        """What the graph does first."""
+        return (x - self.mean) * self.factor
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    weights: dict[str, F32]  # as torch names them
+    scaling: Scaling
+    curve: tuple[Epoch, ...]
+    opinions: F64  # (instruments, validation rows)
+
+
+class Net(nn.Module):
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.gru = nn.GRU(features, HIDDEN, batch_first=True)
+        self.head = nn.Linear(HIDDEN, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(stretches, rows, features) to (stretches, rows)"""
+        states, _ = self.gru(x)
+        opinions: Tensor = self.head(states).squeeze(-1)
+        return opinions
+
+
+def learn(
+    x: F32, y: F64, parts: Split, seed: int, epochs: int, told: Callable[[int, Epoch], None]
+) -> Trained:
+    """Features (instruments, rows, features), labels (instruments, rows) with NaN for unknown."""
+    torch.use_deterministic_algorithms(True)
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    end = parts.training.stop
+    scaling = _scaling(x[:, :end])
+    scaled = scaling.of(x)
+    school = _School(Net(x.shape[-1]), scaled[:, :end], y[:, :end], seed, epochs)
+    judged = _thin(parts.validation, len(x))
+    curve = []
+    for number in range(1, epochs + 1):
+        loss = school.epoch()
+        seen = asked(school.answers, scaled, judged)
+        curve.append(Epoch(loss, correlation(seen, y[:, judged])))
+        told(number, curve[-1])
+    school.centre()
+    opinions = asked(school.answers, scaled, parts.validation)
+    return Trained(school.weights(), scaling, tuple(curve), opinions)
+
+
+def asked(answers: Callable[[F32], F32], x: F32, rows: range) -> F64:
+    """What a network says at these rows as it serves: (instruments, rows)"""
+    windows = sliding_window_view(x, STEPS, axis=1).swapaxes(2, 3)
+    at = np.array(rows) - (STEPS - 1)
+    said = [
+        answers(np.ascontiguousarray(windows[number, at[first : first + WINDOWS]]))
+        for number in range(len(x))
+        for first in range(0, len(at), WINDOWS)
+    ]
+    return np.concatenate(said).reshape(len(x), len(rows)).astype(np.float64)
+
+
+class _School:
+    """A network, its lessons, and the schedule that it learns them by."""
+
+    def __init__(self, net: Net, x: F32, y: F64, seed: int, epochs: int) -> None:
+        self.net, self.x, self.dice = net, x, np.random.default_rng(seed)
+        self.known = ~np.isnan(y)
+        # What all candles of the past had in common is drift: exposure to it is not skill.
+        self.y = np.where(self.known, y - y[self.known].mean(), 0).astype(np.float32)
+        most = len(self._stretches(0))
+        self.batch = min(BATCH_MAX, max(most // BATCHES, 1))
+        self.optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=DECAY)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimiser, RATE, total_steps=epochs * -(-most // self.batch), pct_start=WARM
+        )
+
+    def epoch(self) -> float:
+        """Learn every stretch once, cut anew; the mean loss."""
+        stretches = self._stretches(int(self.dice.integers(LESSONS)))
+        self.dice.shuffle(stretches)
+        batches = range(0, len(stretches), self.batch)
+        losses = [self._lesson(stretches[first : first + self.batch]) for first in batches]
+        return float(np.mean(losses))
+
+    def centre(self) -> None:
+        """Let the mean opinion on what was taught be none."""
+        rows = _thin(range(STEPS - 1, self.x.shape[1]), len(self.x))
+        mean = float(asked(self.answers, self.x, rows).mean())
+        with torch.no_grad():
+            self.net.head.bias.sub_(mean)
+
+    def answers(self, windows: F32) -> F32:
+        """(n, STEPS, features), scaled, to (n,)"""
+        with torch.no_grad():
+            said: F32 = self.net(torch.from_numpy(windows))[:, -1].numpy()
+        return said
+
+    def weights(self) -> dict[str, F32]:
+        return {name: weight.numpy() for name, weight in self.net.state_dict().items()}
+
+    def _stretches(self, offset: int) -> NDArray[np.int64]:
+        """(stretches, 2): an instrument, and the row at which the stretch begins"""
+        starts = np.arange(offset, self.x.shape[1] - (BURN + LESSONS) + 1, LESSONS)
+        return np.stack(np.meshgrid(np.arange(len(self.x)), starts), axis=-1).reshape(-1, 2)
+
+    def _lesson(self, stretches: NDArray[np.int64]) -> float:
+        rows = stretches[:, 1:] + np.arange(BURN + LESSONS)
+        at, taught = (stretches[:, :1], rows), (stretches[:, :1], rows[:, BURN:])
+        said = self.net(torch.from_numpy(self.x[at]))[:, BURN:]
+        known = torch.from_numpy(self.known[taught])
+        misses = nn.functional.huber_loss(
+            said, torch.from_numpy(self.y[taught]), reduction="none", delta=DELTA
+        )
+        loss = (misses * known).sum() / known.sum().clamp(min=1)
+        self.optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        nn.utils.clip_grad_norm_(self.net.parameters(), GRADIENT_MAX)
+        self.optimiser.step()
+        self.schedule.step()
+        return loss.item()
+
+
+def _scaling(x: F32) -> Scaling:
+    """Fitted on what is taught and on nothing else."""
+    mean, spread = x.mean(axis=(0, 1), dtype=np.float64), x.std(axis=(0, 1), dtype=np.float64)
+    factor = np.where(spread > STILL, 1 / np.maximum(spread, STILL), 0)
+    return Scaling(mean.astype(np.float32), factor.astype(np.float32))
+
+
+def _thin(rows: range, instruments: int) -> range:
+    """Some of the rows, evenly, where there are more than a glance takes."""
+    return rows[:: -(-len(rows) * instruments // GLANCE) or 1]

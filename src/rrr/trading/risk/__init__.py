@@ -1,0 +1,1 @@
+"""The guard: its one verb is halt, and it takes back only its own."""

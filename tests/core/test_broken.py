@@ -1,0 +1,87 @@
+"""A core that breaks one of its laws does not get through a few random histories."""
+
+from collections.abc import Callable
+from importlib import import_module
+
+import pytest
+
+from rrr.core import kernel, ledger, matching
+from rrr.core.events import Halted
+from rrr.core.orders import NO_ORDER, Report
+from rrr.core.rules import Refusal
+from tests.builders import LAW, LISTED
+from tests.core.test_laws import play
+
+pytestmark = pytest.mark.slow
+
+
+def lose_a_transfer(honest: Callable[[Report], tuple[ledger.Transfer, ...]]) -> object:
+    return lambda report: honest(report)[:-1]
+
+
+def forget_a_hold(honest: Callable[..., ledger.Booked]) -> object:
+    return lambda account, lane, instrument: ledger.Booked(account, lane._replace(hold=0))
+
+
+def drop_a_fee(honest: Callable[..., matching.Matched]) -> object:
+    def fill(*args: object) -> matching.Matched:
+        matched = honest(*args)
+        return matched._replace(report=matched.report._replace(fee=0))
+
+    return fill
+
+
+def judge_nothing(honest: Callable[..., int]) -> object:
+    return lambda law, account, lane, instrument, change, at_ms: Refusal.NONE
+
+
+def protect_nothing(honest: Callable[..., object]) -> object:
+    return lambda account, lane, instrument, held: kernel.Outcome(account, lane, NO_ORDER, 0, 0)
+
+
+def call_nothing_back(honest: Callable[..., object]) -> object:
+    return lambda state, at_ms: (state, (Halted(at_ms, state.account.halted),))
+
+
+def flee_later(honest: Callable[..., object]) -> object:
+    return lambda state, decisions, at_ms: (state, decisions)
+
+
+def keep_the_old_worth(honest: Callable[..., object]) -> object:
+    return lambda account, lane, instrument, half: ledger.Booked(
+        account, lane._replace(half_spread=half)
+    )
+
+
+def hear_no_touch(honest: Callable[..., object]) -> object:
+    return lambda shelf, half: shelf
+
+
+def wish_in_floats(honest: Callable[..., int]) -> object:
+    return lambda *args: honest(*args) * 1.0
+
+
+@pytest.mark.parametrize(
+    ("where", "mutant"),
+    [
+        ("ledger.transfers", lose_a_transfer),
+        ("kernel.release", forget_a_hold),
+        ("matching.fill", drop_a_fee),
+        ("rules.refuse", judge_nothing),
+        ("kernel.protect", protect_nothing),
+        ("kernel.stopped", call_nothing_back),
+        ("kernel.flattened", flee_later),
+        ("ledger.touch", keep_the_old_worth),
+        ("matching.touch", hear_no_touch),
+        ("kernel.wish", wish_in_floats),
+    ],
+)
+def test_a_broken_core_is_caught(
+    monkeypatch: pytest.MonkeyPatch, where: str, mutant: Callable[[object], object]
+) -> None:
+    room, _, name = where.partition(".")
+    honest = getattr(import_module(f"rrr.core.{room}"), name)
+    monkeypatch.setattr(f"rrr.core.{where}", mutant(honest))
+    with pytest.raises(AssertionError):
+        for seed in range(20):
+            play(seed, LAW, LISTED, 40)
