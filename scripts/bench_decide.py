@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench_figures import Aim, Figures, arguments, medians, quantiles, report
-from bench_house import House
+from bench_house import House, met
 
 from rrr.core.events import Close, Event, Halted, Refused
 from rrr.core.orders import Cancel, Order
@@ -85,12 +85,11 @@ class Runner:
 
     async def warm(self) -> None:
         for _ in range(WARM):
-            close = next(self.closes)
-            await self.engine.take([Moment((close, *self.trend.meet(close)))])
+            await self.engine.take([met(self.trend, next(self.closes))])
 
     async def meet(self, close: Close) -> None:
         began = time.perf_counter()
-        batch = await self.engine.take([Moment((close, *self.trend.meet(close)))])
+        batch = await self.engine.take([met(self.trend, close)])
         ended = time.perf_counter()
         decisions = [
             type(item)

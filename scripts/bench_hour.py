@@ -3,8 +3,8 @@
 One home lives until its model has taken over: once, for that takes as long as training does. Then
 fresh homes and that one start in turn. A decision is the first signal, order, cancel or refusal
 whose row another connection sees committed. Memory is what is resident, the training's child apart;
-lag is what the daemon says of its loop's last minute, its start included. An opinion is what a close costs the model:
-cold behind a pause that emptied the processor's caches, warm back to back.
+lag is what the daemon says of its loop's last minute, its start included. An opinion is what one
+close costs the model: cold behind a pause that emptied the processor's caches, warm back to back.
 """
 
 import multiprocessing

@@ -4,7 +4,8 @@ bare loop     a plain Python loop over the candles: what touching them costs
 market        columns become closes, the baseline has its opinion
 core          `paper.advance`, its record dropped: the two pure machines
 rows          the core, and rows made and hashed, without a database
-everything    the real engine on a real FULL database, 64 closes a commit
+everything    the engine's task on a real FULL database, its story told to real logs
+wired         the tasks of `rrr.main` from the columns on: feed, signals, engine
 plain sqlite  the same journal rows in the same commits, by sqlite3 alone
 """
 
@@ -22,18 +23,18 @@ from pathlib import Path
 from bench_figures import Figures, arguments, medians, report, run
 from bench_house import SESSION, House, candles, close_of, seconds
 
-from rrr import main as main_room
 from rrr.backtesting import parity
 from rrr.database import ledger, sessions
 from rrr.database.client import get_db
 from rrr.database.migrate import MIGRATIONS
 from rrr.database.opening import PAPER, connect_read_only, open_to_write, plain
-from rrr.main import BATCH, now_ms
-from rrr.monitoring.story import Story
 from rrr.trading.engine.engine import Engine, Moment
 from rrr.trading.engine.opening import changes, core_hash
 from rrr.trading.engine.paper import NO_WORLD, Record, advance
 from rrr.trading.engine.venue import Paper
+from rrr.wiring import tasks
+from rrr.wiring.beginning import now_ms
+from rrr.wiring.tasks import BATCH
 
 
 def main() -> None:
@@ -57,14 +58,16 @@ def main() -> None:
 def layers(house: House, moments: Sequence[Moment], number: int, folder: Path) -> Figures:
     """One round: each contender once."""
     shutil.rmtree(folder / "layers", ignore_errors=True)
-    home = folder / "layers"
-    (home / "data").mkdir(parents=True)
+    home, wired = folder / "layers" / "engine", folder / "layers" / "wired"
+    for one in (home, wired):
+        (one / "data").mkdir(parents=True)
     spent = {
         "bare_loop": seconds(lambda: bare(moments)),
         "market": seconds(house.moments),
         "core": seconds(lambda: through_core(house, moments)),
-        "rows": asyncio.run(without_database(house, moments)),
+        "rows": asyncio.run(without_database(house, moments, home)),
         "everything": asyncio.run(with_database(house, moments, home)),
+        "wired": asyncio.run(through_tasks(house, wired)),
     }
     spent["plain_sqlite"] = plainly(home, len(moments) // BATCH + 1)
     rates = {f"{name}_candles_s": number / s for name, s in spent.items()}
@@ -72,6 +75,7 @@ def layers(house: House, moments: Sequence[Moment], number: int, folder: Path) -
         "ratio_bare_loop_to_core": spent["core"] / spent["bare_loop"],
         "ratio_everything_to_core": spent["core"] / spent["everything"],
         "ratio_everything_to_plain_sqlite": spent["plain_sqlite"] / spent["everything"],
+        "ratio_wired_to_its_parts": (spent["market"] + spent["everything"]) / spent["wired"],
     }
     return rates | ratios
 
@@ -97,26 +101,37 @@ def through_core(house: House, moments: Sequence[Moment]) -> None:
             world = advance(world, event, record)
 
 
-async def without_database(house: House, moments: Sequence[Moment]) -> float:
-    return await taken(house, await house.unwritten(), moments)
+async def without_database(house: House, moments: Sequence[Moment], home: Path) -> float:
+    return await taken(house, await house.unwritten(), moments, home)
 
 
 async def with_database(house: House, moments: Sequence[Moment], home: Path) -> float:
     async with get_db("paper", home, read_only=False) as db:
-        return await taken(house, await house.opened(db), moments)
+        return await taken(house, await house.opened(db), moments, home)
 
 
-async def taken(house: House, engine: Engine, moments: Sequence[Moment]) -> float:
-    """As `rrr.main` takes them: the next batch is decided while the last is committed."""
-    story = Story(house.terms.units, "baseline", every_decision=False)
-    trading = main_room.House(engine, story, lambda line: None, asyncio.Event())
-    began = time.perf_counter()
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(main_room.decide(trading, tasks))
-        for start in range(0, len(moments), BATCH):
-            await trading.inbox.put(list(moments[start : start + BATCH]))
-        await trading.inbox.put(None)
-    return time.perf_counter() - began
+async def taken(house: House, engine: Engine, moments: Sequence[Moment], home: Path) -> float:
+    """As the daemon takes them: the next batch is decided while the last is committed."""
+    with house.shared(engine, home) as shared:
+        began = time.perf_counter()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(tasks.decide(shared, group))
+            for start in range(0, len(moments), BATCH):
+                await shared.inbox.put(list(moments[start : start + BATCH]))
+            await shared.inbox.put(None)
+        return time.perf_counter() - began
+
+
+async def through_tasks(house: House, home: Path) -> float:
+    async with get_db("paper", home, read_only=False) as db:
+        with house.shared(await house.opened(db), home) as shared:
+            await shared.opinions.begin(db)
+            began = time.perf_counter()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(tasks.feed(shared))
+                group.create_task(tasks.signals(shared))
+                group.create_task(tasks.decide(shared, group))
+            return time.perf_counter() - began
 
 
 def plainly(home: Path, commits: int) -> float:

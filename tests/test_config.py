@@ -108,7 +108,7 @@ MISTAKES = [
     ("costs:\n  maker_fee_ppm: -1001", "-1001; allowed is a whole number from -1000 to 100000."),
     ("policy:\n  warmup_candles: 10001", "10001; allowed is a whole number from 2 to 10000."),
     ("trend:\n  fast_candles: 240", "line 2: trend.slow_candles (240) is not above trend.fast_ca"),
-    ("replay: x\nto: 2024-01-01\nfrom: 2024-01-01", "line 3: to (2024-01-01T00:00:00Z) is not after from"),
+    ("replay: x\nto: 2024-01-01\nfrom: 2024-01-01", "line 3: to (2024-01-01T00:00:00Z) is not a"),
     ("seed: 1: 2", "line 1: this is not YAML: mapping values are not allowed in this context."),
     ("a: [1,\nb: 2\n", "this is not YAML: did not find expected ',' or ']', while parsing a flow"),
     ("a: 'b\n\n\n", "while scanning a quoted scalar that began in line 1."),

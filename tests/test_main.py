@@ -19,15 +19,15 @@ import pytest
 from rrr import cli
 from rrr.config import Home, load
 from rrr.data_pipeline.instruments import decimal_text
-from rrr.house.answers import answer
-from rrr.house.beginning import recorded
-from rrr.house.opinions import Opinions
-from rrr.house.pace import Pace
-from rrr.house.tasks import House as Joined
-from rrr.house.tasks import decide
-from rrr.house.teller import Teller
 from rrr.monitoring.story import Story
 from rrr.trading.engine.engine import Engine
+from rrr.wiring.answers import answer
+from rrr.wiring.beginning import recorded
+from rrr.wiring.opinions import Opinions
+from rrr.wiring.pace import Pace
+from rrr.wiring.tasks import House as Joined
+from rrr.wiring.tasks import decide
+from rrr.wiring.teller import Teller
 from tests.storm import lives
 from tests.storm.homes import (
     BEGINS_MS,

@@ -12,18 +12,18 @@ from typing import Any, TextIO
 from rrr.config import Home, Loaded
 from rrr.database.client import get_db
 from rrr.database.holder import held
-from rrr.house.answers import socket
-from rrr.house.beginning import life_of, market_of, now_ms, terms_of
-from rrr.house.ending import farewell, greeting
-from rrr.house.opinions import Opinions
-from rrr.house.pace import Pace
-from rrr.house.stopping import stop_when_asked, unless
-from rrr.house.tasks import House, decide, feed, learn, signals
-from rrr.house.teller import Teller
-from rrr.house.watching import guard
 from rrr.monitoring.story import Story
 from rrr.trading.engine.opening import opened
 from rrr.trading.engine.venue import Paper
+from rrr.wiring.answers import socket
+from rrr.wiring.beginning import life_of, market_of, now_ms, terms_of
+from rrr.wiring.ending import farewell, greeting
+from rrr.wiring.opinions import Opinions
+from rrr.wiring.pace import Pace
+from rrr.wiring.stopping import stop_when_asked, unless
+from rrr.wiring.tasks import House, decide, feed, learn, signals
+from rrr.wiring.teller import Teller
+from rrr.wiring.watching import guard
 
 
 async def session(
@@ -43,7 +43,7 @@ async def session(
                 every = settings.pace != "max"
                 story = Story(terms.units, engine.state, every_decision=every, names=names)
                 opinions = Opinions(home, settings, market, engine, teller, names, story.warmed)
-                pace = Pace(settings.pace, real=market.name not in ("simulated", "replay"))
+                pace = Pace(settings.pace, real=settings.real)
                 house = House(settings, market, db, engine, opinions, story, teller, stop, pace)
                 teller.notes(greeting(house, terms, life))
                 await unless(stop, opinions.begin(db))

@@ -15,7 +15,10 @@ from rrr.trading.engine.engine import Moment
 from tests.builders import CAPITAL, QUANTA, START
 from tests.storm.lives import lived, living, moments, spoil
 
-PULSE: Final = {"pid": 7, "up_s": 4.2, "rows": 9, "at_ms": START}
+PULSE: Final = {
+    **{"pid": 7, "up_s": 4.2, "rows": 9, "at_ms": START, "training": "35 %"},
+    **{"ages_s": {"BTC-USD": 0.4, "ETH-USD": 61.0}, "memory_mb": 70.4, "lag_p99_ms": 2.6},
+}
 
 
 @pytest.fixture

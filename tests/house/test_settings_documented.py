@@ -26,7 +26,9 @@ def test_the_shipped_file_says_the_defaults() -> None:
 
 
 def test_the_shipped_file_names_every_setting_and_where_none_is_meant_shows_an_example() -> None:
-    lines = re.findall(r"^(#   |# |  )?([a-z]\w*):", SHIPPED.read_text(encoding="utf-8"), re.MULTILINE)
+    lines = re.findall(
+        r"^(#   |# |  )?([a-z]\w*):", SHIPPED.read_text(encoding="utf-8"), re.MULTILINE
+    )
     named = {name for _, name in lines} - SECTIONS.keys()
     assert named == {name.rpartition(".")[2] for name in FIELDS}
     absent = {n.rpartition(".")[2] for n, value in flat(Settings()).items() if value is None}

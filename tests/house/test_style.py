@@ -19,7 +19,7 @@ BYTES_MAX = 1_000_000
 
 # Only these rooms stand where the world is; all others are told the time.
 ROOMS_WITH_A_CLOCK = (
-    *("main", "house", "cli", "api", "monitoring", "data_pipeline", "database"),
+    *("main", "wiring", "cli", "api", "monitoring", "data_pipeline", "database"),
     *("trading.engine", "trading.risk"),
 )
 CLOCKS = {

@@ -18,10 +18,10 @@ from rrr import cli
 from rrr.database import migrate, sessions
 from rrr.database.client import Client
 from rrr.database.ledger import Tables
-from rrr.house import ending, tasks
 from rrr.trading.engine import engine
 from rrr.trading.engine.engine import Engine
 from rrr.trading.engine.venue import Paper
+from rrr.wiring import ending, tasks
 
 DIED: Final = 9
 

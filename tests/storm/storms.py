@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -29,7 +30,7 @@ from rrr.core.errors import HomeHeld
 from tests.storm.homes import House, Said, begun, ended, faults, kill, made, real, wait
 
 HOURS: Final = 900
-FILL: Final = re.compile(r"([0-9-]+ [0-9:]+) UTC  (BUY|SELL) +\S+ (\S+) at ")
+FILL: Final = re.compile(r"([0-9-]+ [0-9:]+) ([+-][0-9:]+)  (BUY|SELL) +\S+ (\S+) at ")
 EVERY_DECISION: Final = "1000000"  # a human speed, and the highest: each fill is a line
 
 
@@ -176,8 +177,9 @@ def terms(folder: Path, seed: int, number: int, market: tuple[str, ...]) -> Tall
 
 def announcements(lines: str) -> Iterator[tuple[str, str, str]]:
     """The fills that were told: when, side, symbol."""
-    for at_utc, side, symbol in FILL.findall(lines):
-        yield at_utc, side.lower(), symbol
+    for at, offset, side, symbol in FILL.findall(lines):
+        at_utc = datetime.fromisoformat(f"{at}{offset}").astimezone(UTC)
+        yield f"{at_utc:%Y-%m-%d %H:%M:%S}", side.lower(), symbol
 
 
 def percentiles(seconds: list[float]) -> dict[str, float]:

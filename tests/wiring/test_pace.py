@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from rrr.house import pace
-from rrr.house.pace import BEHIND_S, Pace
+from rrr.wiring import pace
+from rrr.wiring.pace import BEHIND_S, Pace
 from tests.builders import HOUR, START
 
 

@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from rrr.house.stopping import stop_when_asked, unless
+from rrr.wiring.stopping import stop_when_asked, unless
 
 STUBBORN = """
 import asyncio
-from rrr.house.stopping import stop_when_asked
+from rrr.wiring.stopping import stop_when_asked
 
 async def main():
     stop = stop_when_asked()

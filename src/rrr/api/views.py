@@ -10,7 +10,7 @@ from rrr.core.market import QUANTA
 from rrr.database import sessions
 from rrr.database.ledger import ENDS
 from rrr.database.sessions import PRINCIPAL
-from rrr.monitoring.words import money, utc
+from rrr.monitoring.words import marked, money, span, utc
 
 LAST_EQUITY = """SELECT at_ms, cash, worth, invested, peak FROM equity
     WHERE session = ? AND book = ? ORDER BY at_ms DESC LIMIT 1"""
@@ -66,6 +66,7 @@ def status(
         "mode": session.mode,
         "market": session.market,
         "signals": session.signals,
+        "synthetic": session.market == "simulated",
         "state": _state(session.finished, running, run and run[3]),
         "running": running,
         "finished": session.finished,
@@ -107,7 +108,8 @@ def in_words(found: dict[str, Any]) -> str:
     else:
         lines.append(("as of", "before its first candle"))
     width = max(len(name) for name, _ in lines)
-    return "\n".join(f"  {name:<{width}}  {text}" if name else text for name, text in lines)
+    said = (f"  {name:<{width}}  {text}" if name else text for name, text in lines)
+    return "\n".join(marked(line, found["synthetic"]) for line in said)
 
 
 def _books(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -128,7 +130,17 @@ def _books(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _pulse(live: dict[str, Any] | None) -> str:
     if live is None:
         return "holds the home, and does not answer just now"
-    return f"pid {live['pid']}, up {live['up_s']} s"
+    training = f", training {live['training']}" if live["training"] else ""
+    return (
+        f"pid {live['pid']}, up {span(live['up_s'])}, last candle {_oldest(live['ages_s'])} ago,"
+        f" memory {live['memory_mb']:.0f} MB, loop lag p99 {live['lag_p99_ms']:.0f} ms{training}"
+    )
+
+
+def _oldest(ages_s: dict[str, float]) -> str:
+    """How long ago the instrument that waits longest had its last candle."""
+    name = max(ages_s, key=lambda one: ages_s[one])
+    return f"{span(ages_s[name])} ({name})"
 
 
 def _position(position: dict[str, Any]) -> str:

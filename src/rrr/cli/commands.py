@@ -36,7 +36,7 @@ def trade(options: argparse.Namespace) -> int:
 
 def train(options: argparse.Namespace) -> int:
     """Train a model on the history before the market begins."""
-    from rrr.house.learning import train_now
+    from rrr.wiring.learning import train_now
 
     home = home_of(options)
     found = asyncio.run(train_now(home, load(options, home), sys.stderr))

@@ -15,6 +15,7 @@ LOGS = ("trading", "system", "audit")
 MODE: dict[str, Any] = {"choices": ["paper", "live"], "default": "paper"}
 MARKET = (
     ("market", "NAME", "simulated, replay, or an exchange such as kraken"),
+    ("address", "URL", "where the exchange is asked, if not at its own"),
     ("replay", "PATH", "recorded candles: one parquet or CSV file, or a tree"),
     ("symbols", "LIST", "BTC-USD,ETH-USD …; or else all there are"),
     ("timeframe", "SPAN", "of one candle: 1m, 5m, 1d …; or else 1h"),

@@ -237,6 +237,11 @@ class Settings(Section):
         return self.market or ("replay" if self.replay else "simulated")
 
     @property
+    def real(self) -> bool:
+        """Whether the market is an exchange, which runs by itself."""
+        return self.source not in ("replay", "simulated")
+
+    @property
     def pace(self) -> float | Literal["max"]:
         """The speed that is meant."""
         usual: Mapping[str, float | Literal["max"]] = {"replay": "max", "simulated": 3_600.0}
@@ -254,14 +259,13 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _a_market_has_what_is_asked_of_it(self) -> Self:
-        real = self.source not in ("replay", "simulated")
         if self.source == "replay" and self.replay is None:
             raise _broken_rule("market is replay, and replay names no path", "market", "replay")
         if self.source != "replay" and self.replay is not None:
             raise _broken_rule(
                 f"replay names recorded candles, and market is {self.source}", "market", "replay"
             )
-        if real and self.speed not in (None, 1.0):
+        if self.real and self.speed not in (None, 1.0):
             raise _broken_rule(
                 f"speed is {text(self.speed)}, and {self.source} runs at 1", "speed", "market"
             )
@@ -269,7 +273,7 @@ class Settings(Section):
             raise _broken_rule(
                 f"from and to cut recorded candles, and market is {self.source}", "from", "to"
             )
-        if not real and self.address:
+        if not self.real and self.address:
             raise _broken_rule(
                 f"address is an exchange's, and market is {self.source}", "address", "market"
             )

@@ -25,7 +25,6 @@ def report(
         for number, (loss, ic) in enumerate(curve, 1)
     )
     panel, gap = job.panel, embargo(job.horizon)
-    candles = f"{int(panel.there.sum()):,} of {_length(panel.timeframe_ms)}"
     word = f"{evidence.weight_ratio:.0%} of full conviction"
     return f"""\
 A model for {job.market}: {", ".join(job.symbols)}
@@ -36,7 +35,8 @@ Whether it earns anything, and more than simpler rules do, this page does not sa
   learned from   {_times(job, parts.training)}, {taught:,} labels
   judged by      {_times(job, parts.validation)}, {evidence.rows:,} labels
   in between     {gap} closing times of neither: no two of their labels share a candle
-  candles        {candles}, sha256 {panel.digest()}
+  candles        {int(panel.there.sum()):,} of {_length(panel.timeframe_ms)}
+                 sha256 {panel.digest()}
   a label        the return from the next open to {job.horizon} candles later, over its usual size
   it sees        {len(FEATURES)} features of {STEPS} candles, each made of the last {WINDOW}
   seed           {job.seed}
@@ -46,7 +46,7 @@ Whether it earns anything, and more than simpler rules do, this page does not sa
   its word       {word}: the IC beyond its error, over {FULL_IC}
                  {_verdict(evidence)}
 
-  epoch    loss       IC on the candles that judge; it chooses no epoch, the last one counts
+  epoch    loss       IC on the candles that judge; no epoch is chosen, the last one counts
 {rows}
 """
 

@@ -35,7 +35,6 @@ NICE: Final = 10
 LOOK_S: Final = 0.2  # between two looks at the memory
 APART: Final = 1e-5  # of a label's unit: what two reckonings of one network may differ by
 DECIMALS: Final = 6  # of a figure for people
-RSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024  # bytes
 
 
 class Progress(msgspec.Struct, frozen=True, tag="progress"):
@@ -74,11 +73,11 @@ def main(folder: Path) -> int:
 def train(job: Job, models: Path, tell: Callable[..., None]) -> Artefact:
     """Learn, judge what was learned by the very graph that will serve, and put it in its place."""
     tell("reading")
-    from .network import asked, learn
-
     x, y = features(job.panel), labels(job.panel, job.horizon)[:, WINDOW - 1 :]
     parts = split(range(STEPS - 1, x.shape[1] - job.horizon), job.horizon)
     taught = _enough(y, parts, job.horizon)
+    from .network import asked, learn
+
     trained = learn(
         x,
         y,
@@ -169,10 +168,9 @@ def _bound_cpu(seconds: int) -> None:
 
 def _watch(memory_mb_max: int) -> None:
     """End this process when its parent is gone, or when it has taken too much."""
-    begun_mb = _memory_mb()  # some systems count what the parent had
     try:
         while not select.select([0], [], [], LOOK_S)[0] or os.read(0, 1):
-            if _memory_mb() - begun_mb > memory_mb_max:
+            if _memory_mb() > memory_mb_max:
                 _say(
                     Refusal(
                         f"Training took more than {memory_mb_max:,} MB of memory.",
@@ -185,7 +183,11 @@ def _watch(memory_mb_max: int) -> None:
 
 
 def _memory_mb() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT >> 20
+    """What it holds; not what `ru_maxrss` says on Linux, where a child inherits its parent's."""
+    if sys.platform == "darwin":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 20
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * resource.getpagesize() >> 20
 
 
 def _say(said: Progress | Refusal) -> None:

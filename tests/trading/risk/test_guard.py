@@ -31,12 +31,12 @@ def seen(letters: str | frozenset[str]) -> Seen:
     )
 
 
-def told(looks: str, *, halted: bool = False) -> str:
+def told(looks: str, guard: Guard, now_s: int = 0) -> str:
     """A word a second: letters are what alarms, "." is a look at which all is well.
 
     `s*30` is 30 such looks; what is answered is Halt, Say and Release, each at its second.
     """
-    guard, now_s, answers = Guard(LIMITS, halted), 0, []
+    answers = []
     for word in looks.split():
         letters, _, times = word.partition("*")
         for _ in range(int(times or 1)):
@@ -81,7 +81,7 @@ RULES = [
     ("looks", "halted", "answers"), [row[1:] for row in RULES], ids=[row[0] for row in RULES]
 )
 def test_it_answers_as_the_table_says(looks: str, halted: bool, answers: str) -> None:
-    assert told(looks, halted=halted) == answers
+    assert told(looks, Guard(LIMITS, halted)) == answers
 
 
 def test_a_halt_names_all_that_is_wrong_and_a_release_what_is_over() -> None:
@@ -101,19 +101,25 @@ def test_what_halted_before_this_start_has_no_name() -> None:
     assert "before this start is over" in guard.judge(seen(""), 5 + CALM_S).reason
 
 
-def test_a_person_who_resumes_is_contradicted_while_it_is_still_wrong() -> None:
-    guard = Guard(LIMITS)
-    guard.judge(seen("d"), 0)
-    guard.resumed()
-    assert guard.judge(seen("d"), 1).do == Do.HALT
+# (looks after a halt for the disk and a person's resume, answers)
+RESUMED = [
+    ("what they knew: nothing", "d*100", ""),
+    ("well: nothing", ".*100", ""),
+    ("comes back without a calm: nothing", ".*29 d", ""),
+    ("comes back after one: halt", ".*30 d .*30", "H31 R61"),
+    ("something else: halt", "d ds .*30", "H2 R32"),
+    ("what was not sure yet: halt when it is", "dl*3", "H3"),
+]
 
 
-def test_a_person_who_resumes_in_the_calm_is_obeyed() -> None:
+@pytest.mark.parametrize(
+    ("looks", "answers"), [row[1:] for row in RESUMED], ids=[row[0] for row in RESUMED]
+)
+def test_a_person_who_resumes_is_obeyed_in_what_they_knew(looks: str, answers: str) -> None:
     guard = Guard(LIMITS)
-    guard.judge(seen("d"), 0)
-    guard.judge(seen(""), 1)
+    assert guard.judge(seen("d"), 0).do == Do.HALT
     guard.resumed()
-    assert [guard.judge(seen(""), second).do for second in range(2, 90)] == [Do.NOTHING] * 88
+    assert told(looks, guard, now_s=1) == answers
 
 
 LOOKS_OF_ALL_KINDS = st.lists(

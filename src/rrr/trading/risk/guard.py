@@ -8,6 +8,7 @@
 | yes          | another one         | say it too, once in a halt                 |
 | yes          | any                 | the calm begins anew                       |
 | yes          | none                | release, `CALM_S` after the last alarm     |
+| resumed      | what was said       | nothing before a calm: a person knows it   |
 
 Pure: it is told what was seen and when, and answers what to do.
 """
@@ -44,7 +45,7 @@ class Guard:
     halted: bool = False
     alarmed_s: float | None = None  # its last look that was not well
     looks: Counter[Watch] = field(default_factory=Counter)  # in a row, up to the last one
-    said: set[Watch] = field(default_factory=set)  # of this halt
+    said: set[Watch] = field(default_factory=set)  # since the last calm
 
     def judge(self, seen: Seen, now_s: float) -> Verdict:
         """What to do about what was seen; `now_s` never goes back."""
@@ -54,27 +55,30 @@ class Guard:
             self.alarmed_s = now_s
         if sure := [one for one in found if self._is_sure(one)]:
             return self._alarmed(sure)
-        if self.halted and now_s - self.alarmed_s >= CALM_S:
+        if now_s - self.alarmed_s >= CALM_S:
             return self._calm()
         return Verdict(Do.NOTHING)
 
     def resumed(self) -> None:
-        """A person took the halt back: what is still wrong halts anew."""
+        """A person took the halt back, knowing what was said: only something else halts anew."""
         self.halted = False
-        self.said.clear()
 
     def _is_sure(self, alarm: Alarm) -> bool:
         return alarm.watch not in MAY_LIE or self.looks[alarm.watch] >= LOOKS
 
     def _alarmed(self, sure: list[Alarm]) -> Verdict:
         new = [text for watch, text in sure if watch not in self.said]
+        if not new:
+            return Verdict(Do.NOTHING)
         self.said.update(watch for watch, _ in sure)
         do = Do.SAY if self.halted else Do.HALT
         self.halted = True
-        return Verdict(do, "; ".join(new)) if new else Verdict(Do.NOTHING)
+        return Verdict(do, "; ".join(new))
 
     def _calm(self) -> Verdict:
         was = ", ".join(sorted(self.said)) or "whatever it was before this start"
-        self.halted = False
         self.said.clear()
+        if not self.halted:
+            return Verdict(Do.NOTHING)
+        self.halted = False
         return Verdict(Do.RELEASE, f"all has been well for {CALM_S:.0f} s: {was} is over")

@@ -9,15 +9,15 @@ from rrr.api.checks_database import round_trip_ms
 from rrr.config import Home
 from rrr.core.errors import Unavailable
 from rrr.core.events import Verb
-from rrr.house.beginning import clean
-from rrr.house.tasks import House, command
-from rrr.house.watching import figures_of, look
 from rrr.monitoring.notes import Note
+from rrr.wiring.beginning import clean
+from rrr.wiring.tasks import House, command
+from rrr.wiring.watching import figures_of, look
 
 COMMANDS = {
     "halt": (Verb.HALT, "halted: no new risk"),
     "resume": (Verb.RESUME, "resumed"),
-    "panic": (Verb.PANIC, "panic: purchases called back, everything sold, halted"),
+    "panic": (Verb.PANIC, "panic: halted, and all that is held goes at the next price"),
 }
 
 

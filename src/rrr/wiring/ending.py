@@ -9,10 +9,10 @@ from rrr.core.errors import JournalBroken
 from rrr.core.market import QUANTA
 from rrr.database.journal import RESTORE
 from rrr.database.sessions import Life
-from rrr.house.tasks import House
 from rrr.monitoring.notes import Note
 from rrr.monitoring.summary import summary, told
 from rrr.trading.engine.opening import Terms
+from rrr.wiring.tasks import House
 
 
 async def farewell(house: House, terms: Terms) -> tuple[dict[str, Any], str]:

@@ -8,14 +8,14 @@ from typing import Any, TextIO
 from rrr.config import Home, Loaded, Settings
 from rrr.core.errors import ModelBroken, Unavailable
 from rrr.data_pipeline.market import Market
-from rrr.house.beginning import market_of
-from rrr.house.stopping import stop_when_asked, unless
-from rrr.house.teller import Teller
 from rrr.monitoring.notes import Note
 from rrr.neural_network.artefact import Artefact
 from rrr.neural_network.job import Job, needed
 from rrr.neural_network.panel import panel_of
 from rrr.neural_network.training import Progress, train
+from rrr.wiring.beginning import market_of
+from rrr.wiring.stopping import stop_when_asked, unless
+from rrr.wiring.teller import Teller
 
 
 async def train_now(home: Home, loaded: Loaded, stream: TextIO) -> dict[str, Any]:
@@ -65,12 +65,11 @@ def _job(market: Market, settings: Settings) -> Job:
     asked = settings.train
     closes = market.history(asked.history_candles)
     least = needed(asked.horizon_candles)
-    if len(closes) < least:
-        before = "--from leaves history before it; " if market.name == "replay" else ""
+    if len(closes) < least and market.name == "replay":
         raise ModelBroken(
-            f"{len(closes):,} closing times before the market begins are too little to train on:"
+            f"{len(closes):,} closing times before the replay begins are too little to train on:"
             f" {least:,} are needed.",
-            f"Give it more ({before}a shorter timeframe has more), or ask for --signals baseline.",
+            "--from leaves history before it; or ask for --signals baseline.",
         )
     panel = panel_of(closes, len(market.instruments), market.timeframe_ms)
     symbols = tuple(one.spec.symbol for one in market.instruments)

@@ -13,13 +13,13 @@ from rrr.core.events import Verb
 from rrr.core.ledger import equity
 from rrr.core.state import Halt
 from rrr.database import sessions
-from rrr.house.tasks import House, command
 from rrr.monitoring.notes import Level, Note
 from rrr.monitoring.pulse import free_mb, memory_mb
 from rrr.monitoring.status_line import Figures, heartbeat, status_line
 from rrr.monitoring.words import figure
 from rrr.trading.risk.guard import Do, Guard
 from rrr.trading.risk.watches import Limits, Seen
+from rrr.wiring.tasks import House, command
 
 EVERY_S = 1.0
 HEARTBEAT_S = 60.0
@@ -34,7 +34,9 @@ async def guard(house: House) -> None:
     told_s = time.monotonic()
     try:
         while not house.stop.is_set():
-            seen = look(house)
+            seen = look(house)._replace(jumped_s=house.lag.take_jump_s())
+            if watcher.halted and house.engine.state.account.halted == Halt.NONE:
+                watcher.resumed()  # by a person
             await judge(house, watcher, seen)
             await write_facts(house)
             figures = figures_of(house, seen)
@@ -52,7 +54,7 @@ async def judge(house: House, watcher: Guard, seen: Seen) -> None:
     verdict = watcher.judge(seen, time.monotonic())
     if verdict.do == Do.NOTHING:
         return
-    if verdict.do == Do.SAY or house.opinions.settled:
+    if verdict.do == Do.SAY or (house.opinions.settled and verdict.do == Do.HALT):
         text = f"guard: {verdict.reason}"
         house.teller.note(Note("system", "guard", text, level=Level.WARNING))
         return
@@ -100,7 +102,6 @@ def look(house: House) -> Seen:
         house.lag.now_ms,
         memory_mb(),
         free_mb(house.teller.home),
-        house.lag.take_jump_s(),
     )  # fmt: skip
 
 

@@ -14,13 +14,13 @@ from rrr.core.errors import Unavailable
 from rrr.core.events import Close, Command, Touch, Verb
 from rrr.data_pipeline.market import Arrival, Market
 from rrr.database.client import Client
-from rrr.house.opinions import Opinions
-from rrr.house.pace import Pace
-from rrr.house.stopping import unless
-from rrr.house.teller import Teller
 from rrr.monitoring.pulse import LoopLag
 from rrr.monitoring.story import Story
 from rrr.trading.engine.engine import Batch, Engine, Moment
+from rrr.wiring.opinions import Opinions
+from rrr.wiring.pace import Pace
+from rrr.wiring.stopping import unless
+from rrr.wiring.teller import Teller
 
 BATCH = 128  # closes that share a commit when nobody waits for them
 
@@ -58,6 +58,12 @@ class House:
         default_factory=lambda: asyncio.Queue(2)
     )
 
+    def late(self, close: Close) -> bool:
+        """Whether a real market brings this only now, too late for anybody to act on it."""
+        age_ms = self.engine.clock() - close.at_ms
+        candles = self.settings.risk.stale_candles
+        return self.settings.real and age_ms > candles * self.market.timeframe_ms
+
 
 async def feed(house: House) -> None:
     """Bring the market, as fast as was asked, until it is over or somebody stops us."""
@@ -69,6 +75,8 @@ async def read(house: House) -> None:
     engine = house.engine
     after_ms = engine.head.at_ms if engine.state.account.closes else 0
     async for arrival in house.market.arrivals(after_ms):
+        if house.late(arrival.close):
+            arrival = arrival._replace(past=True)
         if not arrival.past:
             await house.pace.until(arrival.close.at_ms)
         now_s = time.monotonic()

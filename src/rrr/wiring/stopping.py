@@ -30,7 +30,7 @@ async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
     finally:
         stopping.cancel()
         working.cancel()
-    await asyncio.wait({working})
+        await asyncio.wait({working})  # until it has cleaned up
     if working.cancelled():
         return False
     working.result()

@@ -17,10 +17,10 @@ from rrr.data_pipeline import instrument_rules
 from rrr.data_pipeline.market import Market
 from rrr.database.client import Client
 from rrr.database.sessions import Life, Unit
-from rrr.house.teller import Teller
 from rrr.monitoring.notes import Note
 from rrr.trading.engine.opening import Terms
 from rrr.trading.engine.terms import instrument_of, law_of
+from rrr.wiring.teller import Teller
 
 
 @asynccontextmanager

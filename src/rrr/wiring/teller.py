@@ -62,7 +62,7 @@ class Teller:
             home.logs,
             on_trouble=trouble,
             synthetic=self.synthetic,
-            market_clock=settings.source in ("simulated", "replay"),
+            market_clock=not settings.real,
             secrets=[secret.get_secret_value() for secret in self.loaded.secrets.values()],
             rotate_mb=settings.logs.rotate_mb,
             kept=settings.logs.kept,

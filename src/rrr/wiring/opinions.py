@@ -9,6 +9,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,13 @@ from rrr.data_pipeline.market import Arrival, Market
 from rrr.database import sessions
 from rrr.database.client import Client
 from rrr.database.sessions import PRINCIPAL
-from rrr.house.teller import Teller
 from rrr.monitoring.notes import Level, Note
 from rrr.neural_network import artefact as artefacts
 from rrr.neural_network.artefact import Artefact, Scope
 from rrr.neural_network.baseline import Trend
 from rrr.neural_network.voice import Voice
 from rrr.trading.engine.engine import Engine, Moment
+from rrr.wiring.teller import Teller
 
 MADE = "SELECT manifest FROM models WHERE id = ?"
 
@@ -86,33 +87,36 @@ class Opinions:
 
     async def meet(self, arrivals: Sequence[Arrival]) -> list[Moment]:
         """The moments of these closing times: what came, then what is thought of it."""
-        past = [arrival for arrival in arrivals if arrival.past]
-        fresh = list(arrivals[len(past) :])
-        assert not any(arrival.past for arrival in fresh), "The past comes first."
-        moments = [Moment((one.close, *one.touches)) for one in past]
-        self._hear(past)
-        if not fresh:
-            return moments
+        moments: list[Moment] = []
+        for past, group in groupby(arrivals, key=lambda arrival: arrival.past):
+            run = list(group)
+            moments += self._heard(run) if past else await self._thought(run)
+        return moments
+
+    def _heard(self, run: Sequence[Arrival]) -> list[Moment]:
+        """What nobody could have acted on teaches, and brings no opinion."""
+        closes = [arrival.close for arrival in run]
+        self.recent.extend(closes)
+        self.voice.warm(closes)
+        self.past += [close.at_ms for close in closes]
+        return [Moment((one.close, *one.touches)) for one in run]
+
+    async def _thought(self, run: Sequence[Arrival]) -> list[Moment]:
         if self.past:
             self.teller.note(self.warmed(len(self.past), self.past[0], self.past[-1]))
             self.past = []
-        taken_over, also = self._take_over(fresh[0].close.at_ms)
-        closes = [arrival.close for arrival in fresh]
+        closes = [arrival.close for arrival in run]
+        events, also = self._take_over(closes[0].at_ms)
         self.recent.extend(closes)
         if self.voice.model == 0:
             told = self.voice.meet(closes)
         else:
             told = await asyncio.to_thread(self.voice.meet, closes)
-        for one, signals in zip(fresh, told, strict=True):
-            moments.append(Moment((one.close, *one.touches, *taken_over, *signals), also=also))
-            taken_over, also = [], None
+        moments = []
+        for one, signals in zip(run, told, strict=True):
+            moments.append(Moment((one.close, *one.touches, *events, *signals), also=also))
+            events, also = [], None
         return moments
-
-    def _hear(self, past: Sequence[Arrival]) -> None:
-        closes = [arrival.close for arrival in past]
-        self.recent.extend(closes)
-        self.voice.warm(closes)
-        self.past += [close.at_ms for close in closes]
 
     def _take_over(self, at_ms: int) -> tuple[list[Event], Any]:
         """The event of a takeover, and the row that it refers to."""
@@ -178,12 +182,12 @@ class Opinions:
             tuple(one.spec.symbol for one in self.market.instruments),
         )
         found = None
-        if self.market.name not in ("replay", "simulated"):
+        if self.settings.real:
             # An exchange's history is another one each day: the newest model stays good.
             found = await asyncio.to_thread(artefacts.newest, self.models, scope)
         if found is not None:
             return found
-        from rrr.house.learning import job_of, trained
+        from rrr.wiring.learning import job_of, trained
 
         job = await job_of(self.market, self.settings)
         if (
