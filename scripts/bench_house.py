@@ -10,6 +10,7 @@ from typing import Any
 
 from rrr.config import Home, load
 from rrr.core.events import Close
+from rrr.data_pipeline.replay import Replay
 from rrr.database.client import Client
 from rrr.database.sessions import Life, Session
 from rrr.monitoring.story import Story
@@ -34,7 +35,9 @@ class House:
         home = Home.at(market)  # no settings of this machine
         self.loaded = load(home, None, asked, {})
         self.settings = self.loaded.settings
-        self.market = recorded(home, self.settings)
+        found = recorded(home, self.settings)
+        assert isinstance(found, Replay)
+        self.market = found
         self.terms: Terms = terms_of(self.market, self.settings)
 
     def trend(self) -> Trend:

@@ -214,13 +214,45 @@ async def test_to_be_told_to_stop_is_to_be_cancelled(models: Path) -> None:
     assert entries(models) == []
 
 
-async def test_who_listens_and_fails_leaves_no_child(models: Path) -> None:
+@pytest.mark.parametrize("failure", [ZeroDivisionError, ValueError])
+async def test_who_listens_and_fails_leaves_no_child_not_even_one_that_hangs(
+    failure: type[Exception], models: Path
+) -> None:
     def told(_: Progress) -> None:
-        raise ZeroDivisionError
+        for child in offspring(os.getpid()):
+            os.kill(child, signal.SIGSTOP)
+        raise failure
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(failure):
         await train(job(epochs=ENDLESS), models, told)
     assert offspring(os.getpid()) == []
+    assert entries(models) == []
+
+
+def test_a_child_whose_input_ends_ends(models: Path) -> None:
+    models.mkdir()
+    desk = models / f".partial-{NOBODY}-job"
+    desk.mkdir()
+    job(epochs=ENDLESS).save(desk)
+    child = subprocess.Popen(
+        [sys.executable, "-m", CHILD, desk],
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    assert child.wait(PATIENCE_S) == ModelBroken.exit_code
+
+
+@pytest.mark.parametrize("said", ["nonsense", "x" * 100_000, '{"type":"progress"}'])
+def test_a_child_that_says_what_is_no_progress_is_not_believed(
+    said: str, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mumbler = tmp_path / "mumbler.py"
+    mumbler.write_text(f"print({said!r}, flush=True)\nimport sys\nsys.stdin.read()\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(train_child, "__name__", "mumbler")
+    with pytest.raises(ModelBroken, match="what is no progress"):
+        run(job(), models, silent)
     assert entries(models) == []
 
 

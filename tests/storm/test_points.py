@@ -10,6 +10,18 @@ from tests.storm.homes import ROOT, Ended, House, faults, made
 pytestmark = pytest.mark.slow
 
 HOURS = 300
+STOPPED = """
+import asyncio, os, signal
+from rrr import cli
+from rrr.wiring.opinions import Opinions
+
+async def begin(self, db):
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.Event().wait()
+
+Opinions.begin = begin
+cli.run()
+"""
 DOOMS = [
     (name, times, times != point.times[0])
     for name, point in doomed.POINTS.items()
@@ -48,4 +60,17 @@ def test_who_dies_there_goes_on_to_the_same_end(
         assert again.code == 0, again.err
         assert again.told["books_balanced"], again.told["faults"]
         assert again.told["state_hash"] == whole.state_hash()
+    assert faults(house, whole.says(), str(whole.state_hash())) == []
+
+
+def test_who_is_stopped_before_its_voice_is_warm_decides_nothing(
+    whole: House, tmp_path: Path
+) -> None:
+    house = House(tmp_path / "home", whole.market)
+    assert die(house, "announced", 1).code == doomed.DIED
+    rows = house.rows()
+    stopped = house.run("-c", STOPPED)
+    assert stopped.code == 0, stopped.err
+    assert house.rows() == rows
+    assert house.run().code == 0
     assert faults(house, whole.says(), str(whole.state_hash())) == []

@@ -43,7 +43,7 @@ def status(
     run = connection.execute(LAST_RUN, (session.id,)).fetchone()
     running = bool(held and run and run[4] and run[3] is None)
     positions = []
-    for i, quantity, mark, value, paid, stop, target, marked in connection.execute(POSITIONS, key):
+    for i, quantity, mark, value, paid, stop, target, seen_ms in connection.execute(POSITIONS, key):
         unit = units[i]
         refused = connection.execute(LAST_REFUSALS, (*key, i)).fetchone()
         refusal = zip(("reason", "times", "last_at_ms"), refused or (), strict=False)
@@ -56,7 +56,7 @@ def status(
                 "unrealised_pnl": (value - paid) / QUANTA if quantity else 0.0,
                 "stop": stop / 10**unit.points if stop else None,
                 "target": target / 10**unit.points if target else None,
-                "at_ms": marked,
+                "at_ms": seen_ms,
                 "last_refusal": dict(refusal) or None,
             }
         )

@@ -24,7 +24,7 @@ SOURCES: Final = (
     *("panel", "features", "labels", "job", "network", "graph", "evidence", "report"),
     "train_child",
 )
-ROWS_MIN: Final = 600  # times with a label that an instrument gives, below which nothing is learned
+ROWS_MIN: Final = 500  # times with a label that an instrument gives, below which nothing is learned
 SETTINGS: Final = ("symbols", "market", "seed", "horizon", "epochs")
 BOUNDS: Final = ("seconds_max", "memory_mb_max")
 PANEL: Final = "panel.npz"

@@ -145,6 +145,7 @@ async def _made(
         stopped.cancel()
         _kill(child)
         child.stdin.close()
+        await _tail(child.stdout)  # its end is not seen while words of it lie unread
         await child.wait()
         tail = await complaints
     if child.returncode == 0:
@@ -171,17 +172,23 @@ async def _born(desk: Path) -> Process:
 
 async def _heard(stdout: asyncio.StreamReader, told: Callable[[Progress], None]) -> Refusal | None:
     """Pass progress on until the child has nothing more to say."""
-    line, refusal = b"", None
+    refusal = None
+    while said := await _line(stdout):
+        match said:
+            case Progress():
+                told(said)
+            case Refusal():
+                refusal = said
+    return refusal
+
+
+async def _line(stdout: asyncio.StreamReader) -> Progress | Refusal | None:
+    line = b""
     try:
-        while line := await stdout.readline():
-            match msgspec.json.decode(line, type=Progress | Refusal):
-                case Progress() as progress:
-                    told(progress)
-                case Refusal() as refused:
-                    refusal = refused
+        line = await stdout.readline()
+        return msgspec.json.decode(line, type=Progress | Refusal) if line else None
     except ValueError as error:  # also msgspec's, and a line that does not end
         raise ModelBroken(f"Training says what is no progress: {line[:80]!r}.", SERVES) from error
-    return refusal
 
 
 async def _tail(stderr: asyncio.StreamReader) -> str:

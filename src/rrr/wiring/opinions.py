@@ -136,7 +136,10 @@ class Opinions:
         self.successor = voice, artefact
         metrics = artefact.manifest.get("metrics", {})
         shown = f", validation IC {metrics['ic']:+.3f}" if "ic" in metrics else ""
-        text = f"{voice.name} is ready{shown}; it is unproven"
+        word = "it is unproven"
+        if artefact.bps_per_unit == 0:
+            word = "it showed nothing that chance does not show, and will wish to be flat"
+        text = f"{voice.name} is ready{shown}; {word}"
         detail = {"model": voice.name, "folder": artefact.name, "metrics": metrics}
         self.teller.note(Note("system", "model_ready", text, detail=detail))
 

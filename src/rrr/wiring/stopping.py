@@ -23,7 +23,13 @@ def stop_when_asked() -> asyncio.Event:
 
 
 async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
-    """Do this work, or give it up as soon as somebody stops us; whether it was done."""
+    """Do this work, or give it up as soon as somebody stops us; whether it was done.
+
+    Not a step of it is done once we are stopped: what it builds upon may not have been done either.
+    """
+    if stop.is_set():
+        work.close()
+        return False
     working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -35,8 +35,6 @@ async def guard(house: House) -> None:
     try:
         while not house.stop.is_set():
             seen = look(house)._replace(jumped_s=house.lag.take_jump_s())
-            if watcher.halted and house.engine.state.account.halted == Halt.NONE:
-                watcher.resumed()  # by a person
             await judge(house, watcher, seen)
             await write_facts(house)
             figures = figures_of(house, seen)
@@ -51,10 +49,13 @@ async def guard(house: House) -> None:
 
 async def judge(house: House, watcher: Guard, seen: Seen) -> None:
     """A market that waits for us is never halted by a clock: its outcome would depend on it."""
+    halted, settled = house.engine.state.account.halted, house.opinions.settled
+    if watcher.halted and halted == Halt.NONE and not settled:
+        watcher.resumed()  # by a person
     verdict = watcher.judge(seen, time.monotonic())
     if verdict.do == Do.NOTHING:
         return
-    if verdict.do == Do.SAY or (house.opinions.settled and verdict.do == Do.HALT):
+    if verdict.do == Do.SAY or (settled and halted != Halt.GUARD):
         text = f"guard: {verdict.reason}"
         house.teller.note(Note("system", "guard", text, level=Level.WARNING))
         return
