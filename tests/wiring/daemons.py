@@ -57,7 +57,8 @@ def living(house: House, until: str, *driver: str) -> Iterator["subprocess.Popen
         heard(process, until)
         yield process
     finally:
-        if process.returncode is None:
+        assert process.stderr is not None
+        if not process.stderr.closed:
             process.kill()
             ended(process)
 
@@ -75,7 +76,16 @@ def heard(process: "subprocess.Popen[str]", until: str) -> list[str]:
 
 def stopped(process: "subprocess.Popen[str]", number: int = signal.SIGTERM) -> Ended:
     process.send_signal(number)
-    process.wait(PATIENCE_S)
+    return finished(process)
+
+
+def finished(process: "subprocess.Popen[str]") -> Ended:
+    """How it ended by itself; one that hangs is killed, and fails the test."""
+    try:
+        process.wait(PATIENCE_S)
+    finally:
+        if process.returncode is None:
+            process.kill()
     return ended(process)
 
 

@@ -13,22 +13,22 @@ from typing import Any, Final
 
 from rrr import cli
 from rrr.core import rules
-from rrr.data_pipeline import simulated
 from rrr.database.ledger import Tables
 from rrr.monitoring.story import Story
 from rrr.neural_network.baseline import Trend
-from rrr.wiring import learning, watching
+from rrr.wiring import ending, learning, watching
+from rrr.wiring.pace import Pace
 
 BROKEN: Final = "a law is broken here"
 PLACES: Final[dict[str, tuple[Any, str]]] = {
-    "feed": (simulated, "_candles"),
+    "feed": (Pace, "until"),
     "signals": (Trend, "meet"),
     "core": (rules, "watch"),
     "commit": (Tables, "write"),
     "story": (Story, "tell"),
     "guard": (watching, "look"),
     "training": (learning, "panel_of"),
-    "end": (Tables, "write"),
+    "end": (ending, "summary"),
 }
 
 

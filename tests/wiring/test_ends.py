@@ -1,4 +1,4 @@
-"""However it ends, it ends: well when it was asked, loudly when a law was broken, and never later."""
+"""It ends well when it is asked to, loudly when a law was broken, and never later."""
 
 import os
 import signal
@@ -10,13 +10,14 @@ from typing import Final
 import pytest
 
 from rrr.api.controls import socket_path
-from tests.storm.homes import RRR, House, begun, ended
+from tests.storm.homes import RRR, House, begun
 from tests.wiring.daemons import (
     BASELINE,
     HUMAN,
     LEARNING,
     PATIENCE_S,
     about,
+    finished,
     learns,
     living,
     rows,
@@ -82,7 +83,7 @@ def test_an_unplugged_terminal_ends_it_well(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "times", "speed"),
     [
-        ("feed", 9, HUMAN),
+        ("feed", 3, HUMAN),
         ("signals", 2, HUMAN),
         ("core", 601, HUMAN),
         ("core", 700, "max"),
@@ -97,8 +98,7 @@ def test_a_broken_law_ends_it_with_a_traceback_and_start_up_is_recovery(
 ) -> None:
     market = ("--candles", "200", *BASELINE, "--symbols", "BTC-USD")
     process = House(tmp_path, market, speed).start(LAWLESS, place, str(times))
-    process.wait(PATIENCE_S)
-    last = ended(process)
+    last = finished(process)
     assert last.code == 1, last.err
     assert BROKEN in last.err
     assert not socket_path(tmp_path).exists()
@@ -114,16 +114,14 @@ def test_a_broken_law_takes_the_training_with_it(tmp_path: Path) -> None:
     house = House(tmp_path, (*LEARNING, *slow), speed=HUMAN)
     process = house.start(LAWLESS, "core", "604")
     until(lambda: trainings(house), process)
-    process.wait(PATIENCE_S)
-    assert ended(process).code == 1
+    assert finished(process).code == 1
     assert trainings(house) == []
     assert list((tmp_path / "data" / "models").glob("*")) == []
 
 
 def test_a_law_that_training_breaks_ends_all(tmp_path: Path) -> None:
     process = House(tmp_path, LEARNING, speed=HUMAN).start(LAWLESS, "training", "1")
-    process.wait(PATIENCE_S)
-    last = ended(process)
+    last = finished(process)
     assert (last.code, BROKEN in last.err) == (1, True)
 
 

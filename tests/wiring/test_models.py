@@ -212,7 +212,7 @@ def test_a_killed_training_is_told_and_trading_goes_on_as_if_it_had_never_been(
         lines = heard(process, "no model: Training was killed by SIGKILL")
         assert "The baseline goes on" in lines[-1]
         reached = len(rows(house, SIGNAL))
-        until(lambda: rows(house, SIGNAL)[reached:] and [1], process)
+        until(lambda: rows(house, SIGNAL)[reached:], process)
         assert house.command("status").told["live"]["training"] == ""
         last = stopped(process)
     assert last.code == 0, last.err

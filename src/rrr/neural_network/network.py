@@ -1,9 +1,9 @@
 """A small recurrent network learns from every row of long stretches, and is judged as it serves.
 
 Served, it sees `STEPS` rows from a state of zeros. In training it reads longer stretches, and after
-`BURN` rows, when the zeros are forgotten, every row is a lesson: as much in one second as window
-after window teaches in ten. The schedule is short and fixed and no epoch is chosen, so validation
-rows decide nothing: they are only looked at, for the curve. This file alone knows torch.
+`BURN` rows, when the zeros are forgotten, every row is a lesson. The schedule is short and fixed
+and no epoch is chosen, so validation rows decide nothing: they are only looked at, for the curve.
+This file alone knows torch.
 """
 
 from collections.abc import Callable

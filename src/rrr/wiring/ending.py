@@ -6,11 +6,12 @@ from typing import Any
 
 from rrr import __version__
 from rrr.core.errors import JournalBroken
-from rrr.core.market import QUANTA
+from rrr.core.ledger import equity
 from rrr.database.journal import RESTORE
 from rrr.database.sessions import Life
 from rrr.monitoring.notes import Note
 from rrr.monitoring.summary import summary, told
+from rrr.monitoring.words import money
 from rrr.trading.engine.opening import Terms
 from rrr.wiring.tasks import House
 
@@ -48,9 +49,14 @@ def greeting(house: House, terms: Terms, life: Life) -> Iterator[Note]:
     yield Note("system", "started", text, detail={"version": __version__, "pid": life.pid})
     fresh = len(terms.instruments) + 2
     begun = "begins" if head.number <= fresh else f"goes on after row {head.number:,}"
-    quote = terms.units[0].quote
-    text = f"session {session.name} {begun}, capital {terms.capital / QUANTA:,.2f} {quote},"
-    yield Note("trading", "session", f"{text} signals: {settings.opinion}")
+    quote, account = terms.units[0].quote, house.engine.state.account
+    who = "the baseline" if settings.opinion == "baseline" else "a model, once there is one"
+    if account.model:
+        who = f"{house.story.name(account.model)} (unproven)"
+    text = (
+        f"session {session.name} {begun}, equity {money(equity(account))} {quote}, signals: {who}"
+    )
+    yield Note("trading", "session", text, detail={"session": session.name, "row": head.number})
     risk = settings.risk
     text = (
         f"limits: {risk.exposure_max_bps / 100:g} % of equity in one instrument,"

@@ -42,15 +42,15 @@ async def train_now(home: Home, loaded: Loaded, stream: TextIO) -> dict[str, Any
 
 
 def shown(teller: Teller) -> Callable[[str], None]:
-    """How far a training is, on the status line of a terminal; each tenth of it elsewhere."""
+    """How far a training is: on the live line of a terminal, or a line whenever it changes."""
     last = ""
 
     def progress(text: str) -> None:
         nonlocal last
         if teller.terminal.is_alive:
             teller.terminal.status(f"training {text}")
-        elif text[:-3] != last:
-            last = text[:-3]
+        elif text != last:
+            last = text
             teller.plain(f"training {text}")
 
     return progress
