@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from random import Random
@@ -302,10 +303,13 @@ def test_a_writer_killed_at_any_moment_leaves_whole_models_only(
     )
     with writer:
         assert writer.stdout
-        assert writer.stdout.readline() == b"begun\n"
-        seen = 0
-        while seen < moment:
-            seen += any(tmp_path.glob(".partial-*/*"))
-        writer.send_signal(signal.SIGKILL)
+        try:
+            assert writer.stdout.readline() == b"begun\n"
+            seen = 0
+            while seen < moment:
+                with suppress(FileNotFoundError):  # it is renamed while we look
+                    seen += any(tmp_path.glob(".partial-*/*"))
+        finally:
+            writer.send_signal(signal.SIGKILL)
     sweep(tmp_path)
     assert all(load(folder).network == bytes(2_000_000) for folder in tmp_path.iterdir())

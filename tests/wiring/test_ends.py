@@ -29,6 +29,7 @@ from tests.wiring.lawless import BROKEN
 
 pytestmark = pytest.mark.slow
 
+QUICK: Final = "20000"
 LAWLESS: Final = str(Path("tests") / "wiring" / "lawless.py")
 # Begins a session of its own on the terminal at standard input: who unplugs it is its owner.
 OWNING: Final = (
@@ -83,12 +84,12 @@ def test_an_unplugged_terminal_ends_it_well(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "times", "speed"),
     [
-        ("feed", 3, HUMAN),
-        ("signals", 2, HUMAN),
-        ("core", 601, HUMAN),
+        ("feed", 3, QUICK),
+        ("signals", 2, QUICK),
+        ("core", 601, QUICK),
         ("core", 700, "max"),
-        ("commit", 3, HUMAN),
-        ("story", 2, HUMAN),
+        ("commit", 3, QUICK),
+        ("story", 2, QUICK),
         ("guard", 2, HUMAN),
         ("end", 1, "max"),
     ],
@@ -115,6 +116,17 @@ def test_a_broken_law_takes_the_training_with_it(tmp_path: Path) -> None:
     process = house.start(LAWLESS, "core", "604")
     until(lambda: trainings(house), process)
     assert finished(process).code == 1
+    assert trainings(house) == []
+    assert list((tmp_path / "data" / "models").glob("*")) == []
+
+
+@learns
+def test_who_asks_it_to_stop_while_it_trains_waits_for_no_training(tmp_path: Path) -> None:
+    house = House(tmp_path, (*LEARNING, "--set", "train.epochs=900"), speed=HUMAN)
+    with living(house, "training a model on") as process:
+        until(lambda: trainings(house), process)
+        last = stopped(process)
+    assert last.code == 0, last.err
     assert trainings(house) == []
     assert list((tmp_path / "data" / "models").glob("*")) == []
 

@@ -12,6 +12,7 @@ import pytest
 from rrr.core.market import Candle
 from rrr.data_pipeline.instruments import decimal_text
 from rrr.data_pipeline.simulated import BEGINS_MS, GRAINS, simulated
+from rrr.neural_network.job import needed
 from tests.storm.homes import Ended, House, kill
 from tests.wiring.daemons import (
     ADOPTED,
@@ -102,6 +103,8 @@ def test_a_first_training_that_is_stopped_leaves_nothing_and_the_next_is_the_sam
     if number == signal.SIGTERM:
         assert models(house) == []
         assert (last.told["candles"], last.told["orders"]) == (0, 0)
+        return
+    assert models(house) != [], "Half of something, which no dead process can clear away."
     assert house.run().told == settled[1].told
     assert models(house) == models(settled[0])
 
@@ -109,13 +112,13 @@ def test_a_first_training_that_is_stopped_leaves_nothing_and_the_next_is_the_sam
 def test_too_little_history_is_told_with_what_is_needed(tmp_path: Path) -> None:
     market = recorded(tmp_path / "market", from_hour=100)
     for name, words in {
-        "simulated": (*TWO_DAYS, "--set", "train.history_candles=801"),
+        "simulated": (*TWO_DAYS, "--set", f"train.history_candles={needed() - 1}"),
         "replay": (*market, "--signals", "model"),
     }.items():
         house = House(tmp_path / name, words)
         last = house.run()
         assert last.code == 79, last.err
-        assert "802" in last.told["what"]
+        assert f"{needed():,}" in last.told["what"]
         assert "baseline" in last.told["advice"]
         assert "Traceback" not in last.err
         assert models(house) == []
@@ -186,20 +189,14 @@ def test_a_damaged_model_is_set_aside_and_the_baseline_trades_until_another_is_m
     assert f"set aside as damaged-{name}" in told(taught, "model_damaged")[0]
     assert taught.command("replay").told["identical"]
 
-    flip_again = House(taught.home, LEARNING)
     shutil.rmtree(taught.home / "data" / "models" / f"damaged-{name}")
     flip(taught)
-    settled = flip_again.run()
+    settled = House(taught.home, LEARNING).run()
     assert settled.code == 79
     assert "is not what was trained" in settled.told["what"]
     assert "rrr train" in settled.told["advice"]
     assert "Traceback" not in settled.err
     assert models(taught) == [name]
-    assert taught.command("train", *LEARNING).code == 0, "The advice helps."
-    assert models(taught) == [name, f"damaged-{name}"]
-    with living(flip_again, "  day ") as process:
-        assert stopped(process).code == 0
-    assert adopted(taught) == [model, 0, model]
 
 
 def test_a_killed_training_is_told_and_trading_goes_on_as_if_it_had_never_been(

@@ -9,6 +9,8 @@ from rrr.data_pipeline.simulated import BEGINS_MS, PAST
 from tests.storm.homes import House, begun, ended, kill, wait
 from tests.wiring.daemons import BASELINE, CLOSE, SIGNAL, rows, said
 
+pytestmark = pytest.mark.slow
+
 TWO_DAYS = ("--candles", "48", *BASELINE)
 LIVELY = ("--set", "trend.fast_candles=4", "--set", "trend.slow_candles=24")
 
@@ -59,7 +61,6 @@ def test_every_line_says_that_nobody_traded_this(tmp_path: Path) -> None:
         assert [line for line in told.out.splitlines() if "SYNTHETIC" not in line] == []
 
 
-@pytest.mark.slow
 def test_who_is_killed_again_and_again_comes_to_the_same_end(tmp_path: Path) -> None:
     market = ("--candles", "200", *BASELINE, *LIVELY, "--symbols", "BTC-USD,SOL-USD")
     whole = House(tmp_path / "whole", market)

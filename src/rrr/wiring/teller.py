@@ -6,6 +6,7 @@ Before the home is ours nothing is written into it: early notes wait for the log
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,11 +19,11 @@ from rrr.monitoring.terminal import Terminal
 class Teller:
     """The terminal and the logs of one session."""
 
-    def __init__(self, stream: TextIO, loaded: Loaded) -> None:
+    def __init__(self, stream: TextIO | None, loaded: Loaded) -> None:
         self.synthetic = loaded.settings.source == "simulated"
         self.loaded = loaded
         self.home: Path = Path()
-        self.terminal = Terminal(stream, synthetic=self.synthetic)
+        self.terminal = Terminal(stream or _nobody(), synthetic=self.synthetic)
         self.logs: Logs | None = None
         self.early: list[Note] = []
         self.facts: list[Note] = []  # of the world outside: they become rows too
@@ -74,3 +75,10 @@ class Teller:
                 yield
             finally:
                 self.terminal.status(None)
+
+
+def _nobody() -> TextIO:
+    """Who was started without a standard output tells it to a stream that is closed."""
+    stream = StringIO()
+    stream.close()
+    return stream
