@@ -106,7 +106,7 @@ MISTAKES: Final = [
     ("why BTC-USD", 66, "no database"),
     ("why BTC-USD --at noon", 2, "--at noon is no time."),
     ("logs", 66, "There is no trading log yet"),
-    ("logs -n many", 2, "'many' is no number of lines"),
+    ("logs -n many", 2, "'many' is no number of lines up to"),
     ("logs gossip", 2, "gossip"),
     ("panic", 2, "A panic asks once, and nobody is here."),
     ("panic --yes", 69, "No daemon answers"),

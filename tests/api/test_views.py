@@ -99,6 +99,8 @@ async def test_who_runs_stopped_or_died_is_told_apart(path: Path) -> None:
     assert seen(path, held=True)["state"] == seen(path)["state"] == "stopped"
     assert "stopped (the same command goes on)" in views.in_words(seen(path))
     spoil(path, "UPDATE sessions SET finished_at_ms = 1")
+    assert seen(path)["state"] == "left unfinished"
+    spoil(path, "UPDATE sessions SET state_hash = 'x'")
     assert seen(path)["state"] == "finished"
 
 

@@ -354,7 +354,10 @@ def environment() -> dict[str, str]:
 def offspring(parent: int) -> list[int]:
     """The training children of a process, those that are no more left out."""
     said = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True
+        ["ps", "-A", "-ww", "-o", "pid=,ppid=,stat=,args="],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     rows = (line.split(maxsplit=3) for line in said.stdout.splitlines())
     return [

@@ -1,21 +1,23 @@
 """The guard halts what lives by the clock; of a market that waits for us it only tells."""
 
+import asyncio
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from rrr.core.errors import Unavailable
-from rrr.core.events import Verb
+from rrr.core.events import Command, Verb
 from rrr.core.state import Halt
 from rrr.monitoring.pulse import free_mb
+from rrr.trading.engine.engine import Moment
 from rrr.trading.risk import guard as guards
 from rrr.trading.risk.guard import LOOKS, Guard
-from rrr.wiring.tasks import House, command
+from rrr.wiring.tasks import House, command, decide
 from rrr.wiring.watching import judge, limits_of, look
 from tests.storm import homes, lives
 from tests.wiring.daemons import BASELINE, COMMAND, HUMAN, events, heard, living, rows, stopped
-from tests.wiring.rooms import deciding
+from tests.wiring.rooms import deciding, housed
 
 HALTS: Final = "SELECT reason, note FROM halts ORDER BY number"
 WISHES: Final = 1_000_000  # MB of free space
@@ -81,14 +83,19 @@ async def test_a_market_that_waits_for_us_is_told_once_and_never_halted(
     assert "is over" in texts[1]
 
 
-async def test_an_earlier_halt_of_the_guard_is_released_in_any_market(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_where_no_clock_decides_an_earlier_halt_of_the_guard_ends_before_the_first_close(
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(guards, "CALM_S", 0.0)
-    async with deciding(tmp_path, speed="max") as house:
-        await command(house, Verb.GUARD, "of yesterday")
-        watcher = Guard(limits_of(house), halted=True)
-        assert await looked(house, watcher) == Halt.NONE
+    async with housed(tmp_path, speed="max") as house, asyncio.TaskGroup() as tasks:
+        at_ms = house.engine.head.at_ms
+        await house.engine.take([Moment((Command(at_ms, Verb.GUARD),), "of yesterday")])
+        assert house.engine.state.account.halted == Halt.GUARD
+        tasks.create_task(decide(house, tasks))
+        await house.inbox.put(None)
+        await house.over.wait()
+        assert house.engine.state.account.halted == Halt.NONE
+    reasons = [reason for reason, _ in lives.ask(tmp_path / "paper.db", HALTS)]
+    assert reasons == ["guard", "released"]
 
 
 async def test_a_command_after_the_end_is_refused(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from tests.wiring.daemons import (
     LEARNING,
     SIGNAL,
     events,
+    finished,
     flip,
     heard,
     learns,
@@ -191,7 +192,7 @@ def test_a_damaged_model_is_set_aside_and_the_baseline_trades_until_another_is_m
 
     shutil.rmtree(taught.home / "data" / "models" / f"damaged-{name}")
     flip(taught)
-    settled = House(taught.home, LEARNING).run()
+    settled = finished(House(taught.home, LEARNING).start())
     assert settled.code == 79
     assert "is not what was trained" in settled.told["what"]
     assert "rrr train" in settled.told["advice"]

@@ -67,7 +67,7 @@ def status(
         "market": session.market,
         "signals": session.signals,
         "synthetic": session.market == "simulated",
-        "state": _state(session.finished, running, run and run[3]),
+        "state": _state(session.finished, bool(session.state_hash), running, run and run[3]),
         "running": running,
         "finished": session.finished,
         "quote": units[0].quote if units else "",
@@ -84,13 +84,13 @@ def status(
     }
 
 
-def _state(finished: bool, running: bool, outcome: str | None) -> str:
+def _state(finished: bool, sealed: bool, running: bool, outcome: str | None) -> str:
     """
-    >>> _state(False, False, "stopped"), _state(False, False, None)
-    ('stopped', 'died')
+    >>> _state(False, False, False, "stopped"), _state(True, False, False, None)
+    ('stopped', 'left unfinished')
     """
     if finished:
-        return "finished"
+        return "finished" if sealed else "left unfinished"
     return "running" if running else outcome or "died"
 
 

@@ -29,6 +29,7 @@ SESSION = (
     ("seed", "N", "where all randomness begins"),
     ("signals", "NAME", "who has the opinion: model or baseline"),
 )
+LINES_MAX = 1_000_000
 EPILOG = """A run that was stopped or killed goes on when the same command is given again.
 Every setting is explained in docs/settings.md, every exit code in docs/exit-codes.md."""
 
@@ -82,8 +83,8 @@ def nearest(word: str, names: Sequence[str], prog: str) -> str:
 
 
 def lines(number: str) -> int:
-    if not number.isdecimal():
-        raise argparse.ArgumentTypeError(f"{number!r} is no number of lines")
+    if not number.isdecimal() or int(number) > LINES_MAX:
+        raise argparse.ArgumentTypeError(f"{number!r} is no number of lines up to {LINES_MAX:,}")
     return int(number)
 
 

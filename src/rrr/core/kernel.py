@@ -94,10 +94,8 @@ def close(state: State, event: Close) -> tuple[State, tuple[Decision, ...]]:
         account, lanes[i] = out.account, out.lane
         decisions += sent(out, i, event.at_ms)
     watched = rules.watch(law, account, event.at_ms)
-    for i, lane in enumerate(lanes):
-        if lane.mark:
-            lanes[i] = rules.attend(watched, lane)
-    state = State(law, watched, state.instruments, tuple(lanes))
+    attended = tuple(rules.attend(watched, lane) for lane in lanes)
+    state = State(law, watched, state.instruments, attended)
     if watched.halted == account.halted:
         return state, decisions
     state, told = stopped(state, event.at_ms)
@@ -142,6 +140,7 @@ def on_signal(
     assert signal.model == account.model, "Only the model that was adopted is obeyed."
     if lane.mark == 0:
         return Outcome(account, lane, NO_ORDER, 0, Refusal.NONE)
+    lane = rules.heard(lane)
     held = lots(instrument, lane.quantity)
     change = wish(law, account, lane, instrument, signal.conviction_bps) - held
     if change < 0 and sellable(instrument, lane.mark, held) == 0:

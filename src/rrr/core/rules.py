@@ -192,10 +192,15 @@ def rest(lane: Lane, until_ms: int) -> Lane:
     return lane._replace(cooldown_until_ms=until_ms)
 
 
+def heard(lane: Lane) -> Lane:
+    """The first signal is where a holder could have begun; what went before taught and no more."""
+    return lane if lane.first_mark else lane._replace(first_mark=lane.mark)
+
+
 def attend(account: Account, lane: Lane) -> Lane:
-    """Note where this lane began and how much of equity it is, for the exposure-matched hold."""
+    """Note how much of equity this lane is, for the exposure-matched hold."""
     if lane.first_mark == 0:
-        lane = lane._replace(first_mark=lane.mark)
+        return lane._replace(quiet=lane.quiet + 1)
     if lane.worth == 0:
         return lane
     share = share_ppm(min(lane.worth, equity(account)), equity(account)) * BPS // PPM

@@ -90,7 +90,8 @@ class Lane(NamedTuple):
     cooldown_until_ms: int  # rules
     refusal: int  # rules: the last one
     refused: int  # rules: how often in a row
-    first_mark: int  # rules: where an exposure-matched holder would have bought
+    first_mark: int  # rules: at the first signal, where a holder could have begun
+    quiet: int  # rules: closes before that
     exposure_sum_bps: int  # rules: over all closes
 
 
@@ -104,6 +105,6 @@ class State(NamedTuple):
 NO_LAW: Final = Law(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 NO_ACCOUNT: Final = Account(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (0,) * HOURS, (0,) * RECENT, 0, 0)
 NO_LANE: Final = Lane(
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NO_ORDER, NO_ORDER, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NO_ORDER, NO_ORDER, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 )  # fmt: skip
 EMPTY: Final = State(NO_LAW, NO_ACCOUNT, (), ())

@@ -1,6 +1,6 @@
 """What a session came to, beside what holding as much of the same would have.
 
-The exposure-matched hold buys, at the first close, the share of capital that the session held on
+The exposure-matched hold buys, at the first signal, the share of capital that the session held on
 average, and keeps it, without costs: Σ mean exposure × (last mark ÷ first mark − 1). Skill is the
 difference; the rest is beta. Nothing here is made yearly, and how much of it nobody traded is said.
 """
@@ -103,10 +103,13 @@ def base_fees(connection: sqlite3.Connection, key: tuple[int, int], state: State
 
 
 def matched_hold(state: State) -> float:
-    """The return of holding each instrument at the mean exposure that the session had."""
-    closes = max(state.account.closes, 1)
+    """The return of holding each instrument, from its first signal on, at its mean exposure."""
+    closes = state.account.closes
     return sum(
-        lane.exposure_sum_bps / closes / BPS * (lane.mark / lane.first_mark - 1)
+        lane.exposure_sum_bps
+        / max(closes - lane.quiet, 1)
+        / BPS
+        * (lane.mark / lane.first_mark - 1)
         for lane in state.lanes
         if lane.first_mark
     )

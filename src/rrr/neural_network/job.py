@@ -75,7 +75,7 @@ def needed(horizon: int = HORIZON) -> int:
     """Candles that some instrument must have.
 
     >>> needed(horizon=4)
-    802
+    702
     """
     return WINDOW + STEPS - 2 + embargo(horizon) + horizon + ROWS_MIN
 

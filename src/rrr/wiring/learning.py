@@ -27,10 +27,8 @@ async def train_now(home: Home, loaded: Loaded, stream: TextIO) -> dict[str, Any
         async with market_of(home, settings, teller) as market:
             job = await job_of(market, settings)
             home.prepare()
-            with teller.logging(home):
-                made.append(
-                    await trained(job, home.data / "models", settings, teller, shown(teller))
-                )
+            # The logs of the home belong to its daemon.
+            made.append(await trained(job, home.data / "models", settings, teller, shown(teller)))
 
     if not await unless(stop, work()):
         raise Unavailable("The training was stopped.", "All models are as they were.")

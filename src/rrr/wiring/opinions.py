@@ -188,7 +188,7 @@ class Opinions:
         if self.settings.real:
             # An exchange's history is another one each day: the newest model stays good.
             found = await asyncio.to_thread(artefacts.newest, self.models, scope)
-        if found is not None:
+        if found is not None and self._is_asked(found):
             return found
         from rrr.wiring.learning import job_of, trained
 
@@ -198,6 +198,11 @@ class Opinions:
         ) is not None:
             return found
         return await trained(job, self.models, self.settings, self.teller, self._progress)
+
+    def _is_asked(self, artefact: Artefact) -> bool:
+        """Whether it was trained as the settings, which name this session, say."""
+        asked = {"seed": self.settings.seed, "horizon": self.settings.train.horizon_candles}
+        return all(artefact.manifest.get(name) == value for name, value in asked.items())
 
     def _progress(self, text: str) -> None:
         self.training = text

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from rrr.config import Settings
 from rrr.core.errors import Unavailable
 from rrr.core.events import Close, Command, Touch, Verb
+from rrr.core.state import Halt
 from rrr.data_pipeline.market import Arrival, Market
 from rrr.database.client import Client
 from rrr.monitoring.pulse import LoopLag
@@ -100,6 +101,11 @@ async def signals(house: House) -> None:
 
 async def decide(house: House, tasks: asyncio.TaskGroup) -> None:
     """Let the engine decide what comes, in order, while what it decided before is committed."""
+    engine = house.engine
+    if house.opinions.settled and engine.state.account.halted == Halt.GUARD:
+        # Where no clock may decide an outcome, none will ever release what one has halted.
+        note = "no clock halts a market that waits for us"
+        await engine.take([Moment((Command(engine.head.at_ms, Verb.RELEASE),), note)])
     committed: asyncio.Task[None] | None = None
     while (received := await house.inbox.get()) is not None:
         asked = received if isinstance(received, Asked) else None

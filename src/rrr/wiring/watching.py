@@ -55,7 +55,7 @@ async def judge(house: House, watcher: Guard, seen: Seen) -> None:
     verdict = watcher.judge(seen, time.monotonic())
     if verdict.do == Do.NOTHING:
         return
-    if verdict.do == Do.SAY or (settled and halted != Halt.GUARD):
+    if verdict.do == Do.SAY or settled:
         text = f"guard: {verdict.reason}"
         house.teller.note(Note("system", "guard", text, level=Level.WARNING))
         return

@@ -125,7 +125,7 @@ def test_a_person_who_resumes_is_obeyed_in_what_they_knew(looks: str, answers: s
 LOOKS_OF_ALL_KINDS = st.lists(
     st.tuples(
         st.one_of(st.just(frozenset[str]()), st.frozensets(st.sampled_from("slmdc"))),
-        st.sampled_from([0.1, 1.0, 1.0, 7.0, 29.0, 30.0]),
+        st.sampled_from([0.125, 1.0, 1.0, 7.0, 29.0, 30.0]),
     ),
     max_size=60,
 )
