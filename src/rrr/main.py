@@ -32,7 +32,7 @@ async def session(
     """Trade on paper until the market ends or somebody stops us; the summary, and its words."""
     settings, stop, teller = loaded.settings, stop_when_asked(), Teller(stream, loaded)
     about = {"mode": "paper", "since": f"{time.strftime('%Y-%m-%d %H:%M:%S %z')}"}
-    async with market_of(home, settings, teller) as market:
+    async with market_of(home, settings, teller, stop) as market:
         home.prepare()
         with held(home.data, about), teller.logging(home):
             terms = terms_of(market, settings)

@@ -126,3 +126,14 @@ def test_no_network_is_told_in_words(tmp_path: Path) -> None:
     assert "network" in last.told["advice"]
     assert "Unclosed" not in last.err
     assert "Traceback" not in last.err
+
+
+def test_who_stops_it_before_the_exchange_has_answered_is_heard(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        house = House(tmp_path / "home", kraken(address), speed="1")
+        with living(house, "asking kraken") as process:
+            said = stopped(process)
+    assert said.code == 69
+    assert "It was stopped before kraken answered." in said.err
+    assert not (tmp_path / "home").exists(), "Nothing was begun."

@@ -1,17 +1,18 @@
 """What a session is made of, before its first close: its market, its terms, this life of it."""
 
+import asyncio
 import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from rrr import __version__
 from rrr.config import Home, Loaded, Settings
 from rrr.config.schema import flat, text
-from rrr.core.errors import NotFound
+from rrr.core.errors import NotFound, Unavailable
 from rrr.core.market import QUANTA
 from rrr.data_pipeline import instrument_rules
 from rrr.data_pipeline.market import Market
@@ -20,12 +21,15 @@ from rrr.database.sessions import Life, Unit
 from rrr.monitoring.notes import Note
 from rrr.trading.engine.opening import Terms
 from rrr.trading.engine.terms import instrument_of, law_of
+from rrr.wiring.stopping import unless
 from rrr.wiring.teller import Teller
 
 
 @asynccontextmanager
-async def market_of(home: Home, settings: Settings, teller: Teller) -> AsyncIterator[Market]:
-    """The market that is meant."""
+async def market_of(
+    home: Home, settings: Settings, teller: Teller, stop: asyncio.Event
+) -> AsyncIterator[Market]:
+    """The market that is meant. Raise Unavailable where somebody stops us first."""
     match settings.source:
         case "simulated":
             from rrr.data_pipeline.simulated import simulated
@@ -39,17 +43,26 @@ async def market_of(home: Home, settings: Settings, teller: Teller) -> AsyncIter
 
             if name in lean_ccxt.names():
                 teller.note(Note("system", "asking", f"asking {name} for instruments and candles"))
-            async with exchange(
-                name,
-                settings.symbols,
-                settings.timeframe,
-                candles=settings.candles,
-                past=max(settings.policy.warmup_candles, settings.trend.slow_candles + 1) + 1,
-                address=settings.address,
-                clock_ms=now_ms,
-                told=teller.fact,
-            ) as market:
-                yield market
+            async with AsyncExitStack() as stack:
+                opened: list[Market] = []
+
+                async def enter() -> None:
+                    market = exchange(
+                        name,
+                        settings.symbols,
+                        settings.timeframe,
+                        candles=settings.candles,
+                        past=max(settings.policy.warmup_candles, settings.trend.slow_candles + 1)
+                        + 1,
+                        address=settings.address,
+                        clock_ms=now_ms,
+                        told=teller.fact,
+                    )
+                    opened.append(await stack.enter_async_context(market))
+
+                if not await unless(stop, enter()):
+                    raise Unavailable(f"It was stopped before {name} answered.", "Start it again.")
+                yield opened[0]
 
 
 def recorded(home: Home, settings: Settings) -> Market:
