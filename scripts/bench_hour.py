@@ -10,20 +10,19 @@ close costs the model: cold behind a pause that emptied the processor's caches, 
 import multiprocessing
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from bench_figures import Aim, Figures, arguments, medians, megabytes, quantiles, report
-from bench_start import spent_ms
+from bench_start import answer, spent_ms
 
 from rrr.api import controls
 from rrr.core.errors import Unavailable
@@ -169,13 +168,7 @@ class Daemon:
 
     def row(self, question: str) -> tuple[int, ...] | None:
         """None while there is no file, no table, no row."""
-        uri = f"{(self.home / 'data' / 'paper.db').as_uri()}?mode=ro"
-        try:
-            with closing(sqlite3.connect(uri, uri=True)) as connection:
-                found: tuple[int, ...] | None = connection.execute(question).fetchone()
-                return found
-        except sqlite3.OperationalError:
-            return None
+        return answer(self.home, question)
 
     def pulse(self) -> dict[str, Any]:
         """What it says of itself; nothing while it begins."""

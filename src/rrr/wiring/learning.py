@@ -28,7 +28,7 @@ async def train_now(home: Home, loaded: Loaded, stream: TextIO) -> dict[str, Any
             job = await job_of(market, settings)
             home.prepare()
             # The logs of the home belong to its daemon.
-            made.append(await trained(job, home.data / "models", settings, teller, shown(teller)))
+            made.append(await trained(job, home.data / "models", teller, shown(teller)))
 
     if not await unless(stop, work()):
         raise Unavailable("The training was stopped.", "All models are as they were.")
@@ -85,7 +85,6 @@ def _job(market: Market, settings: Settings) -> Job:
 async def trained(
     job: Job,
     models: Path,
-    settings: Settings,
     teller: Teller,
     progress: Callable[[str], None],
 ) -> Artefact:

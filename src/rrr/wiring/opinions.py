@@ -15,7 +15,7 @@ from typing import Any
 
 from rrr.config import Home, Settings
 from rrr.core.errors import ModelBroken, RRRError
-from rrr.core.events import Adopted, Event
+from rrr.core.events import Adopted, Close, Event
 from rrr.data_pipeline.market import Arrival, Market
 from rrr.database import sessions
 from rrr.database.client import Client
@@ -49,10 +49,10 @@ class Opinions:
         self.settled = settings.pace == "max" or market.name == "replay"
         self.baseline = Trend(**settings.trend.model_dump())
         self.voice: Voice = self.baseline
-        self.artefact: Artefact | None = None  # of the voice
         self.successor: tuple[Voice, Artefact | None] | None = None
         self.names = names  # of models, for people
-        self.recent: deque[Any] = deque(maxlen=self.baseline.window)
+        window = max(self.baseline.window, self._window_of_models())
+        self.recent: deque[Close] = deque(maxlen=window)
         self.past: list[int] = []  # closing times that were only learned from
         self.training = ""  # how far it is
         self.warmed = warmed
@@ -64,8 +64,6 @@ class Opinions:
             await self._recall(db, adopted)
         elif self.settings.opinion == "model" and self.settled:
             self._next(await self._made())
-        longest = max(self.voice.window, self.baseline.window)
-        self.recent = deque(maxlen=max(longest, self._window_of_models()))
         wanted = [min(lane.candles, self.recent.maxlen or 0) for lane in engine.state.lanes]
         read = partial(sessions.last_closes, session=engine.session.id, book=PRINCIPAL)
         # As many candles of each: an instrument with holes reaches further back than the others.
@@ -122,11 +120,11 @@ class Opinions:
         """The event of a takeover, and the row that it refers to."""
         if self.successor is None:
             return [], None
-        (self.voice, self.artefact), self.successor = self.successor, None
-        if self.artefact is None:
+        (self.voice, artefact), self.successor = self.successor, None
+        if artefact is None:
             return [Adopted(at_ms, 0)], None
         self.voice.warm(self.recent)
-        said = json.dumps({**self.artefact.manifest, "folder": self.artefact.name})
+        said = json.dumps({**artefact.manifest, "folder": artefact.name})
         known = (self.voice.model, self.voice.name, self.engine.clock(), said)
         return [Adopted(at_ms, self.voice.model)], lambda c: sessions.know_model(c, *known)
 
@@ -163,10 +161,10 @@ class Opinions:
         assert found is not None, "What was adopted is known: one commit wrote both."
         folder = self.models / Path(json.loads(found[0])["folder"]).name
         try:
-            self.artefact = await asyncio.to_thread(artefacts.load, folder)
-            if self.artefact.id != adopted:
+            artefact = await asyncio.to_thread(artefacts.load, folder)
+            if artefact.id != adopted:
                 raise ModelBroken(f"The model in {folder} is another one.", "Train anew.")
-            self.voice = self._voice(self.artefact)
+            self.voice = self._voice(artefact)
         except ModelBroken as error:
             if self.settled:
                 raise
@@ -197,7 +195,7 @@ class Opinions:
             found := await asyncio.to_thread(artefacts.find, self.models, job.recipe())
         ) is not None:
             return found
-        return await trained(job, self.models, self.settings, self.teller, self._progress)
+        return await trained(job, self.models, self.teller, self._progress)
 
     def _is_asked(self, artefact: Artefact) -> bool:
         """Whether it was trained as the settings, which name this session, say."""
