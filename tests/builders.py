@@ -10,8 +10,10 @@ from typing import Any, Final, NamedTuple
 
 from rrr.core.events import (
     Adopted,
+    Assumed,
     Close,
     Decision,
+    Detail,
     Event,
     Flow,
     Limits,
@@ -20,8 +22,20 @@ from rrr.core.events import (
     Touch,
 )
 from rrr.core.market import Candle, Instrument, Source
-from rrr.core.orders import NO_ORDER, NO_REPORT, Kind, Order, Report, Side, Stage
-from rrr.core.state import HOURS, NO_ACCOUNT, NO_LANE, Account, Lane, Law
+from rrr.core.orders import (
+    NO_ORDER,
+    NO_REPORT,
+    Kind,
+    Order,
+    Report,
+    Side,
+    Stage,
+    Status,
+    TimeInForce,
+    is_stop,
+)
+from rrr.core.shelf import NO_ASSUMPTIONS, Assumptions
+from rrr.core.state import HOURS, NO_ACCOUNT, NO_LANE, NO_MEMORY, Account, Lane, Law, Sizing
 from rrr.trading.engine.paper import NO_WORLD, Record, World, advance
 
 QUANTA: Final = 10**8  # in one unit of the quote
@@ -29,6 +43,7 @@ HOUR: Final = 3_600_000
 START: Final = 500_000 * HOUR
 PRICE: Final = 400_000_000
 CAPITAL: Final = 1_000_000 * QUANTA
+LIQUID: Final = 10**16  # grains: more than anybody here asks for
 
 LAW: Final = Law(
     conviction_min_bps=1,
@@ -48,6 +63,15 @@ LAW: Final = Law(
     cooldown_ms=0,
     stale_ms=2 * HOUR,
     synthetic_may_open=0,
+    sizing=int(Sizing.VOLATILITY),
+    entry_maker=0,
+    maker_offset_bps=0,
+    patience_ms=2 * HOUR,
+    chase=1,
+    fill_or_kill=0,
+    stop_limit_bps=0,
+    trail_bps=0,
+    target_rests=0,
 )
 
 BTC: Final = Instrument(
@@ -63,11 +87,15 @@ BTC: Final = Instrument(
     half_spread_ppm=50,
     slippage_ppm=100,
     fee_in_base=0,
+    unit=0,
 )
 
 # A million, all cash, since yesterday.
 RICH: Final = NO_ACCOUNT._replace(
-    cash=CAPITAL, invested=CAPITAL, peak=CAPITAL, hours=(CAPITAL,) * HOURS
+    cash=CAPITAL,
+    invested=CAPITAL,
+    peak=CAPITAL,
+    memory=NO_MEMORY._replace(hours=(CAPITAL,) * HOURS),
 )
 
 
@@ -96,7 +124,8 @@ def instrument(**changes: int) -> Instrument:
 
 
 def account(**changes: Any) -> Account:
-    return RICH._replace(**changes)
+    kept = {name: changes.pop(name) for name in ("hours", "recent") if name in changes}
+    return RICH._replace(memory=RICH.memory._replace(**kept), **changes)
 
 
 def lane(**changes: Any) -> Lane:
@@ -105,14 +134,18 @@ def lane(**changes: Any) -> Lane:
 
 
 def order(**changes: int) -> Order:
-    """A purchase of one coin, about to be sent."""
+    """A purchase of one coin, about to be sent; what takes does so at once."""
     bought = NO_ORDER._replace(sequence=1, kind=int(Kind.TAKE), side=int(Side.BUY), price=PRICE)
-    return bought._replace(quantity=10**8, stage=int(Stage.SENDING))._replace(**changes)
+    new = bought._replace(quantity=10**8, stage=int(Stage.SENDING), at_ms=START)._replace(**changes)
+    takes = new.kind in (Kind.TAKE, Kind.MARKET) and "time_in_force" not in changes
+    return new._replace(time_in_force=int(TimeInForce.IOC)) if takes else new
 
 
 def report(status: int, of: Order, **changes: int) -> Report:
+    """What the venue says of an order; a fill is the next one that it has not heard of."""
     said = NO_REPORT._replace(at_ms=START, status=int(status), instrument=of.instrument)
-    return said._replace(sequence=of.sequence, side=of.side)._replace(**changes)
+    fill = of.last_fill + 1 if status == Status.FILLED else 0
+    return said._replace(sequence=of.sequence, side=of.side, fill=fill)._replace(**changes)
 
 
 def candle(
@@ -122,12 +155,13 @@ def candle(
     high: int | None = None,
     of: int = 0,
     source: int = Source.REPLAYED,
+    volume: int = LIQUID,
 ) -> Candle:
     """A candle that stands still unless told how it moved."""
     first = close if open is None else open
     least = min(first, close) if low is None else low
     most = max(first, close) if high is None else high
-    return Candle(of, first, most, least, close, 1, int(source))
+    return Candle(of, first, most, least, close, volume, int(source))
 
 
 @dataclass(slots=True)
@@ -159,6 +193,11 @@ class Session:
         still = (candle(self.lane.mark or PRICE),)
         return self.meet(Close(self.at_ms, opened, candles or still, ()))
 
+    def detail(self, *candles: Candle, every_ms: int = HOUR // 4) -> list[Event | Decision]:
+        """A finer candle inside the next one: the clock goes on by as much."""
+        opened, self.at_ms = self.at_ms, self.at_ms + every_ms
+        return self.meet(Detail(self.at_ms, opened, candles))
+
     def signal(self, conviction_bps: int, of: int = 0) -> list[Event | Decision]:
         return self.meet(Signal(self.at_ms, of, conviction_bps, self.account.model))
 
@@ -166,24 +205,35 @@ class Session:
         return self.meet(Touch(self.at_ms, of, bid, ask))
 
 
-def session(*instruments: Instrument, under: Law = LAW, capital: int = CAPITAL) -> Session:
+def session(
+    *instruments: Instrument,
+    under: Law = LAW,
+    capital: int = CAPITAL,
+    assumed: Assumptions = NO_ASSUMPTIONS,
+) -> Session:
     """Funded and listed; no candle yet."""
     new = Session()
-    new.meet(Limits(START, under), *(Listing(START, one) for one in instruments or (BTC,)))
-    new.meet(Flow(START, capital))
+    new.meet(Limits(START, under), Assumed(START, assumed))
+    new.meet(*(Listing(START, one) for one in instruments or (BTC,)), Flow(START, capital))
     return new
 
 
-def holding(under: Law = LAW, of: Instrument = BTC, capital: int = CAPITAL) -> Session:
+def holding(
+    under: Law = LAW,
+    of: Instrument = BTC,
+    capital: int = CAPITAL,
+    assumed: Assumptions = NO_ASSUMPTIONS,
+) -> Session:
     """A session that has bought at `PRICE` and rests its stop."""
-    new = session(of, under=under, capital=capital)
+    new = session(of, under=under, capital=capital, assumed=assumed)
     new.close(candle(PRICE))
     new.signal(10_000)
     new.close(candle(PRICE))
-    assert new.lane.stop.kind == Kind.STOP
+    assert is_stop(new.lane.stop.kind)
     return new
 
 
+VOLUMES: Final = (0, 10**6, 10**9, 10**12, 10**15)  # grains: none, too little, enough
 CONVICTIONS: Final = (0, 0, -10_000, 1, 500, 2_500, 5_000, 10_000, 10_000)
 
 
@@ -238,7 +288,8 @@ def walk(random: Random, i: int, last: int) -> Candle:
     low = min(first, close) - abs(random.randrange(first // 200 + 1))
     high = max(first, close) + abs(random.randrange(first // 200 + 1))
     made = Source.SYNTHETIC if random.random() < 0.02 else Source.REPLAYED
-    return Candle(i, first, high, max(low, 1), close, 1_000, int(made))
+    volume = VOLUMES[close % len(VOLUMES)]
+    return Candle(i, first, high, max(low, 1), close, volume, int(made))
 
 
 def stepped(random: Random, price: int, bps: int) -> int:

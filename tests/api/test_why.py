@@ -188,7 +188,7 @@ def test_every_halt_says_who_and_how_it_ends(halt: Halt) -> None:
 def test_a_sale_is_only_asked_whether_another_order_works() -> None:
     sale = Case(*FINE)._replace(change=-1)
     assert [rule.refusal for rule in judged(sale)] == [Refusal.PENDING]
-    assert lane().take.kind == 0
+    assert lane().order.kind == 0
 
 
 async def test_every_signal_of_a_session_is_told_as_the_journal_has_it(path: Path) -> None:
@@ -368,7 +368,7 @@ async def test_a_model_that_took_over_is_named_and_so_is_what_the_guard_did(path
     model = 0x3F2A91C04B1D
 
     def known(connection: sqlite3.Connection) -> None:
-        sessions.know_model(connection, model, "3f2a91c04b1d", START, "{}")
+        sessions.know_model(connection, model, "model 3f2a91c04b1d", START, "{}")
 
     async with living(path, terms(1, STRICT)) as engine:
         made = moments(1)

@@ -5,9 +5,10 @@ from importlib import import_module
 
 import pytest
 
-from rrr.core import kernel, ledger, matching
+from rrr.core import ledger, shelf
 from rrr.core.events import Halted
-from rrr.core.orders import NO_ORDER, Report
+from rrr.core.orders import Report
+from rrr.core.pursuit import nothing
 from rrr.core.rules import Refusal
 from tests.builders import LAW, LISTED
 from tests.core.test_laws import play
@@ -20,11 +21,11 @@ def lose_a_transfer(honest: Callable[[Report], tuple[ledger.Transfer, ...]]) -> 
 
 
 def forget_a_hold(honest: Callable[..., ledger.Booked]) -> object:
-    return lambda account, lane, instrument: ledger.Booked(account, lane._replace(hold=0))
+    return lambda account, lane, instrument, rest: ledger.Booked(account, lane._replace(hold=0))
 
 
-def drop_a_fee(honest: Callable[..., matching.Matched]) -> object:
-    def fill(*args: object) -> matching.Matched:
+def drop_a_fee(honest: Callable[..., shelf.Matched]) -> object:
+    def fill(*args: object) -> shelf.Matched:
         matched = honest(*args)
         return matched._replace(report=matched.report._replace(fee=0))
 
@@ -36,7 +37,7 @@ def judge_nothing(honest: Callable[..., int]) -> object:
 
 
 def protect_nothing(honest: Callable[..., object]) -> object:
-    return lambda account, lane, instrument, held: kernel.Outcome(account, lane, NO_ORDER, 0, 0)
+    return lambda law, account, lane, instrument, held, at_ms: nothing(account, lane)
 
 
 def call_nothing_back(honest: Callable[..., object]) -> object:
@@ -65,15 +66,15 @@ def wish_in_floats(honest: Callable[..., int]) -> object:
     ("where", "mutant"),
     [
         ("ledger.transfers", lose_a_transfer),
-        ("kernel.release", forget_a_hold),
-        ("matching.fill", drop_a_fee),
+        ("pursuit.held_for", forget_a_hold),
+        ("matching.exchanged", drop_a_fee),
         ("rules.refuse", judge_nothing),
-        ("kernel.protect", protect_nothing),
+        ("pursuit.protect", protect_nothing),
         ("kernel.stopped", call_nothing_back),
         ("kernel.flattened", flee_later),
         ("ledger.touch", keep_the_old_worth),
-        ("matching.touch", hear_no_touch),
-        ("kernel.wish", wish_in_floats),
+        ("shelf.touch", hear_no_touch),
+        ("arms.wish", wish_in_floats),
     ],
 )
 def test_a_broken_core_is_caught(

@@ -1,14 +1,25 @@
 """What the kernel sends next, whatever the venue says: partial fills, late words, a no."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
 
-from rrr.core import kernel
 from rrr.core.events import Close, Command, Flow, Halted, Limits, Listing, Refused, Signal, Verb
-from rrr.core.kernel import step
+from rrr.core.kernel import sent, step
 from rrr.core.market import BPS, up
-from rrr.core.orders import Cancel, Cause, Kind, Order, Rejection, Report, Side, Stage, Status
+from rrr.core.orders import (
+    Cancel,
+    Cause,
+    Kind,
+    Order,
+    Rejection,
+    Report,
+    Side,
+    Stage,
+    Status,
+)
+from rrr.core.pursuit import Outcome
 from rrr.core.rules import Refusal
 from rrr.core.state import EMPTY, NO_LANE, Halt, State
 from tests.builders import (
@@ -36,6 +47,7 @@ class Talk:
         self.state = state
         self.at_ms = START + 10 * HOUR
         self.last: Order | Cancel | None = None
+        self.fills_of = Counter[int]()
 
     def hear(self, event: Report | Signal | Close) -> tuple[object, ...]:
         self.state, decisions = step(self.state, event)
@@ -59,8 +71,16 @@ class Talk:
         return self.hear(report(status, of, at_ms=self.at_ms, **changes))
 
     def fills(self, of: Order, quantity: int, price: int = PRICE) -> tuple[object, ...]:
+        self.fills_of[of.sequence] += 1
+        return self.fills_again(of, self.fills_of[of.sequence], quantity, price)
+
+    def fills_again(
+        self, of: Order, fill: int, quantity: int, price: int = PRICE
+    ) -> tuple[object, ...]:
+        """A fill of this number, whether it was told before or not."""
         notional = quantity * price // BTC.scale
-        return self.says(Status.FILLED, of, quantity=quantity, price=price, notional=notional)
+        said = {"quantity": quantity, "price": price, "notional": notional, "fill": fill}
+        return self.says(Status.FILLED, of, **said)
 
     @property
     def lane(self) -> Any:
@@ -281,7 +301,7 @@ def test_a_halt_calls_back_a_purchase_on_its_way_and_only_once(accepted: bool) -
     stop = Halted(talk.at_ms, int(Halt.OPERATOR))
     talk.state, told = step(talk.state, halt)
     assert told == (stop, Cancel(talk.at_ms, 0, bought.sequence))
-    assert talk.lane.take.stage == Stage.CANCELLING
+    assert talk.lane.order.stage == Stage.CANCELLING
     talk.state, told = step(talk.state, halt)
     assert told == (stop,)
     assert talk.says(Status.CANCELLED, bought) == ()
@@ -304,7 +324,7 @@ def test_a_halt_leaves_stops_and_sales_alone() -> None:
     assert step(talk.state, Command(talk.at_ms, int(Verb.HALT)))[1] == halted
     talk.signal(0)
     talk.says(Status.CANCELLED, talk.lane.stop)
-    assert talk.lane.take.side == Side.SELL
+    assert talk.lane.order.side == Side.SELL
     assert step(talk.state, Command(talk.at_ms, int(Verb.HALT)))[1] == halted
 
 
@@ -341,5 +361,5 @@ def test_a_candle_closes_once() -> None:
 def test_an_outcome_sends_at_most_one_thing() -> None:
     order = flat().signal(10_000)[0]
     assert isinstance(order, Order)
-    both = kernel.Outcome(session().account, NO_LANE, order, 7, Refusal.NONE)
-    assert kernel.sent(both, 0, START) == (order,)
+    both = Outcome(session().account, NO_LANE, order, 7, Refusal.NONE)
+    assert sent(both, 0, START) == (order,)

@@ -13,7 +13,7 @@ from random import Random
 
 import pytest
 
-from rrr.core import kernel, ledger
+from rrr.core import arms, ledger
 from rrr.core.ledger import QUOTE, Place, Transfer
 from rrr.core.market import bid
 from rrr.core.orders import NO_ORDER, Kind, Order, Report, Side, Status
@@ -197,10 +197,10 @@ def traded(fills: int, seed: int, of: Listed) -> Fraction:
             quantity=quantity,
         )
         mine = mine._replace(sequence=working.sequence)
-        here = here._replace(take=working, due=working.side * quantity, stop=NO_ORDER)
-        for piece in parts(random, quantity):
-            fill = venue_fill(random, working, piece, of)
-            out = kernel.on_report(LAW, mine, here, of.instrument, fill)
+        here = here._replace(order=working, due=working.side * quantity, stop=NO_ORDER)
+        for number, piece in enumerate(parts(random, quantity), 1):
+            fill = venue_fill(random, working, piece, of)._replace(fill=number)
+            out = arms.on_report(LAW, mine, here, of.instrument, fill)
             mine, here = out.account, out.lane
             oracle.met(fill, of)
             for place, amount in post(ledger.transfers(fill)).items():
@@ -209,7 +209,7 @@ def traded(fills: int, seed: int, of: Listed) -> Fraction:
             assert posted[Place.CASH, QUOTE] == mine.cash
             assert posted[Place.POSITION, base] == here.quantity
             done += 1
-        assert here.take.kind == Kind.NONE or here.take.sequence > working.sequence
+        assert here.order.kind == Kind.NONE or here.order.sequence > working.sequence
     assert sum(amount for (_, one), amount in posted.items() if one == QUOTE) == CAPITAL
     assert sum(amount for (_, one), amount in posted.items() if one == base) == 0
     assert Fraction(posted.get((Place.FEES, QUOTE), 0), 10**8) == oracle.fees

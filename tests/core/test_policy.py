@@ -114,8 +114,15 @@ def test_what_we_made_ourselves_is_marked(source: Source) -> None:
 
 def test_a_target_is_reached_by_a_close_alone_and_only_once() -> None:
     watched = lane(quantity=COIN, target_price=PRICE)
-    assert policy.crossed(watched, candle(PRICE)) == 1
-    assert policy.crossed(watched, candle(PRICE - 1, high=2 * PRICE)) == 0
-    assert policy.crossed(watched._replace(target_price=0), candle(PRICE)) == 0
-    assert policy.crossed(watched._replace(due=-COIN), candle(PRICE)) == 0
-    assert policy.crossed(watched._replace(take=order(kind=int(Kind.TAKE))), candle(PRICE)) == 0
+    assert policy.crossed(watched) == 1
+    assert policy.crossed(watched._replace(mark=PRICE - 1)) == 0
+    assert policy.crossed(watched._replace(target_price=0)) == 0
+    assert policy.crossed(watched._replace(due=-COIN)) == 0
+    assert policy.crossed(watched._replace(order=order(kind=int(Kind.TAKE)), due=COIN)) == 0
+    assert policy.crossed(watched._replace(target=order(kind=int(Kind.LIMIT)))) == 0
+
+
+def test_a_target_is_watched_while_more_is_being_bought_by_an_order_that_rests() -> None:
+    adding = order(kind=int(Kind.LIMIT))
+    watched = lane(quantity=COIN, target_price=PRICE, order=adding, due=adding.quantity)
+    assert policy.crossed(watched) == 1

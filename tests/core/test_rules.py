@@ -9,7 +9,7 @@ from rrr.core import rules
 from rrr.core.market import BPS, QUANTA_MAX, Instrument, cost, down, purchase
 from rrr.core.orders import Side
 from rrr.core.rules import MINUTE_MS, Refusal
-from rrr.core.state import HOURS, RECENT, Account, Halt, Lane, Law
+from rrr.core.state import HOURS, RECENT, Account, Halt, Lane, Law, Memory
 from tests.builders import (
     BTC,
     CAPITAL,
@@ -42,6 +42,9 @@ class Case(NamedTuple):
     at_ms: int = START
 
     def but(self, part: str, **changes: Any) -> "Case":
+        kept = {name: changes.pop(name) for name in Memory._fields if name in changes}
+        if kept:
+            changes["memory"] = self.account.memory._replace(**kept)
         return self._replace(**{part: getattr(self, part)._replace(**changes)})
 
 
@@ -49,7 +52,7 @@ FINE = Case()
 TOO_MUCH = (QUANTA_MAX // PRICE + 1) * BTC.scale
 
 BROKEN: list[tuple[Refusal, str, dict[str, Any]]] = [
-    (Refusal.PENDING, "lane", {"take": order()}),
+    (Refusal.PENDING, "lane", {"order": order()}),
     (Refusal.HALTED, "account", {"halted": int(Halt.OPERATOR)}),
     (Refusal.LOSS_24H, "account", {"hours": (0,) * 5 + (11 * CAPITAL,) + (0,) * (HOURS - 6)}),
     (Refusal.SYNTHETIC, "lane", {"synthetic": 1}),
@@ -228,9 +231,9 @@ def test_in_hours_that_nobody_saw_equity_was_as_before(later: int) -> None:
     unseen = (HOURS - 1,) * (later - 1)
     watched = rules.watch(law(), seen, START + later * HOUR)
     if later < HOURS:
-        assert watched.hours == (*seen.hours, *unseen, CAPITAL)[-HOURS:]
+        assert watched.memory.hours == (*seen.memory.hours, *unseen, CAPITAL)[-HOURS:]
     else:
-        assert watched.hours == (HOURS - 1,) * (HOURS - 1) + (CAPITAL,)
+        assert watched.memory.hours == (HOURS - 1,) * (HOURS - 1) + (CAPITAL,)
     assert watched.hour == START // HOUR + later
 
 
@@ -274,7 +277,7 @@ def test_a_withdrawal_from_the_peak_is_no_drawdown_and_no_loss() -> None:
 def test_a_deposit_is_no_profit() -> None:
     richer = rules.flowed(account(cash=2 * CAPITAL), CAPITAL)
     assert richer.peak == 2 * CAPITAL
-    assert max(richer.hours) == 2 * CAPITAL
+    assert max(richer.memory.hours) == 2 * CAPITAL
 
 
 @pytest.mark.parametrize("amount", [-CAPITAL // 2, CAPITAL])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rrr.core import market, matching
+from rrr.core import market, shelf
 from rrr.core.events import Adopted, Command, Halted, Signal, Touch, Verb
 from rrr.core.ledger import equity
 from rrr.core.market import BPS, PPM, up, worth
@@ -96,7 +96,7 @@ def test_a_spread_that_ruins_halts_with_the_next_close_and_not_before() -> None:
 def test_a_take_pays_half_the_last_spread_and_its_slippage_on_top(side: Side) -> None:
     half, at = 12_345, PRICE + 1
     worse = half + up(at, BTC.slippage_ppm, PPM)
-    price = matching.slip(at, side, BTC, half)
+    price = shelf.slip(at, side, BTC, half)
     assert price % BTC.tick == 0
     assert 0 <= side * (price - (at + side * worse)) < BTC.tick
 
@@ -120,7 +120,7 @@ def test_a_stop_pays_the_last_spread_too() -> None:
     held.touch(*around(WIDE))
     stop = held.lane.stop.price
     fill = fill_of([*held.close(candle(PRICE, low=stop))])
-    assert fill.price == matching.slip(stop, Side.SELL, BTC, WIDE) < stop - WIDE
+    assert fill.price == shelf.slip(stop, Side.SELL, BTC, WIDE) < stop - WIDE
 
 
 def test_a_touch_of_one_instrument_is_no_touch_of_another() -> None:

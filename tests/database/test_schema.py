@@ -24,6 +24,7 @@ from rrr.monitoring import summary
 from tests.storm.homes import House, made
 from tests.storm.lives import ask
 
+LIMITS = Law._fields[7 : Law._fields.index("sizing")]  # between what policy wishes and how
 BIG = {"journal", "equity", "fills", "orders", "transfers", "refusals", "settings"}
 ROOMS = (views, summary, balance, sessions, ledger)
 
@@ -62,7 +63,7 @@ POSITIONS = [  # view, column, record, its field, path of the record in the row'
     ("candles", "closed_at_ms", Close, "at_ms", "$"),
     ("signals", "instrument", Signal, "instrument", "$"),
     ("signals", "conviction_bps", Signal, "conviction_bps", "$"),
-    *(("risk_limits", name, Law, name, "$[1]") for name in Law._fields[7:]),
+    *(("risk_limits", name, Law, name, "$[1]") for name in LIMITS),
 ]
 
 
@@ -82,7 +83,7 @@ def test_a_view_names_what_the_core_names(
 
 def test_the_views_of_laws_show_every_limit(path: Path) -> None:
     shown = {row[1] for row in ask(path, "PRAGMA table_info(risk_limits)")}
-    assert shown - {"session", "book", "number", "at_ms"} == set(Law._fields[7:])
+    assert shown - {"session", "book", "number", "at_ms"} == set(LIMITS)
 
 
 def test_the_states_of_orders_are_what_the_core_said(path: Path) -> None:

@@ -396,15 +396,15 @@ async def test_profits_are_those_of_the_tables_and_all_that_ended_is_forgotten(
         assert told["cause"] is not None
     ratios = [told["profit_ratio"] for told in fills if "profit" in told]
     assert len([ratio for ratio in ratios if ratio is None]) <= (len(lanes) if restart else 0)
-    orders = [one for lane in lanes for one in (lane.take, lane.stop) if one.kind]
+    orders = [one for lane in lanes for one in (lane.order, lane.stop) if one.kind]
     assert story.working.keys() == {one.sequence for one in orders}
 
 
 def test_a_partial_fill_leaves_the_rest_working() -> None:
     told = Told()
     state = told.session.world.state
-    sent = Order(0, 7, Kind.TAKE, Side.BUY, 10_000, PRICE, Cause.SIGNAL, 0, 0, 1)
-    half = Report(START, 0, 7, Status.FILLED, Side.BUY, 5_000, PRICE, 200, 1, 0, 0)
+    sent = order(sequence=7, quantity=10_000, cause=int(Cause.SIGNAL))
+    half = report(Status.FILLED, sent, quantity=5_000, price=PRICE, notional=200, fee=1)
     late = half._replace(status=int(Status.REJECTED), quantity=0, rejection=5)
     notes = told.story.tell([sent, half, late, half], state)
     assert [note.text.endswith("(signal, baseline)") for note in notes] == [True] * 4

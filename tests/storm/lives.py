@@ -15,6 +15,7 @@ from rrr.backtesting import parity
 from rrr.backtesting.parity import Verdict
 from rrr.core.events import Close
 from rrr.core.market import Instrument
+from rrr.core.shelf import NO_ASSUMPTIONS, Assumptions
 from rrr.core.state import Law
 from rrr.database import sessions
 from rrr.database.client import Client
@@ -42,11 +43,16 @@ def moments(seed: int = 1, closes: int = CLOSES) -> list[Moment]:
     return [Moment(tuple(together)) for together in events]
 
 
-def terms(seed: int = 1, law: Law = LAW, instruments: Sequence[Instrument] = INSTRUMENTS) -> Terms:
+def terms(
+    seed: int = 1,
+    law: Law = LAW,
+    instruments: Sequence[Instrument] = INSTRUMENTS,
+    assumed: Assumptions = NO_ASSUMPTIONS,
+) -> Terms:
     units = [Unit("made", f"{name}-USD", name, "USD", 4, 8, 0, "made up") for name in NAMES]
     about = {"mode": "paper", "market": "replay", "signals": "baseline", "seed": seed}
     ends_at_ms = START + CLOSES * HOUR
-    return Terms(about, units, law, instruments, CAPITAL, START, ends_at_ms)
+    return Terms(about, units, law, assumed, instruments, CAPITAL, START, ends_at_ms)
 
 
 @asynccontextmanager

@@ -23,7 +23,8 @@ from rrr.api.checks import Finding, Patient, existing, files, probed, size
 from rrr.core.events import Close, Command, Flow, Limits, Listing, Signal, Verb
 from rrr.core.market import QUANTA, Candle, Instrument, Source
 from rrr.core.orders import Order, Report
-from rrr.core.state import Law
+from rrr.core.shelf import NO_ASSUMPTIONS
+from rrr.core.state import Law, Sizing
 from rrr.database import sessions
 from rrr.database.client import Client
 from rrr.database.holder import is_held
@@ -65,6 +66,15 @@ LAW: Final = Law(
     cooldown_ms=2 * HOUR_MS,
     stale_ms=2 * HOUR_MS,
     synthetic_may_open=0,
+    sizing=int(Sizing.VOLATILITY),
+    entry_maker=0,
+    maker_offset_bps=0,
+    patience_ms=0,
+    chase=0,
+    fill_or_kill=0,
+    stop_limit_bps=0,
+    trail_bps=0,
+    target_rests=0,
 )
 COIN: Final = Instrument(
     id=0,
@@ -79,6 +89,7 @@ COIN: Final = Instrument(
     half_spread_ppm=50,
     slippage_ppm=100,
     fee_in_base=0,
+    unit=0,
 )
 UNIT: Final = Unit("made", "COIN-USD", "COIN", "USD", 4, 8, 0, "made up")
 
@@ -226,7 +237,7 @@ async def traded(path: Path) -> tuple[int, float]:
     """The known market, then a halt: rows in the journal, and how long they took."""
     about = {"mode": "paper", "market": "replay", "signals": "baseline"}
     ends_ms = BEGIN_MS + (CLOSES + 1) * HOUR_MS
-    terms = Terms(about, [UNIT], LAW, [COIN], CAPITAL, BEGIN_MS, ends_ms)
+    terms = Terms(about, [UNIT], LAW, NO_ASSUMPTIONS, [COIN], CAPITAL, BEGIN_MS, ends_ms)
     life = Life(os.getpid(), "doctor", [], [])
     async with Client.open(path, application_id=PAPER) as db:
         engine = await opened(db, terms, life, Paper(), numbered(1).__next__, new=True)

@@ -65,13 +65,13 @@ class Judged(NamedTuple):
 def judged(case: Case) -> Iterator[Judged]:
     """Every rule that is asked. A sale only waits; what passes no door is reckoned no further."""
     law, account, lane, instrument, change, at_ms = case
-    working = int(bool(lane.take.kind or lane.due))
+    working = int(bool(lane.order.kind or lane.due))
     yield Judged(Refusal.PENDING, bool(working), working, 0, Measure.YES)
     if change < 0:
         return
     halted = account.halted != Halt.NONE
     yield Judged(Refusal.HALTED, halted, account.halted, 0, Measure.YES)
-    best, total = max(account.hours), equity(account)
+    best, total = max(account.memory.hours), equity(account)
     yield _at_most(
         Refusal.LOSS_24H, best - total, down(best, law.loss_24h_max_bps, BPS), Measure.BEST
     )
@@ -101,7 +101,7 @@ def judged(case: Case) -> Iterator[Judged]:
     yield _at_most(Refusal.BOOK_VOLATILITY, risk, bearable, Measure.EQUITY)
     free = account.cash - account.held
     yield _at_most(Refusal.CASH, purchase(instrument, worst, change), free, Measure.QUANTA)
-    lately = sum(at_ms - then < MINUTE_MS for then in account.recent) + 1
+    lately = sum(at_ms - then < MINUTE_MS for then in account.memory.recent) + 1
     yield _at_most(Refusal.ORDER_RATE, lately, law.orders_per_minute_max, Measure.ORDERS)
 
 

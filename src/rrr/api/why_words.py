@@ -69,7 +69,7 @@ def sentence(rule: Judged, seen: Seen) -> str:
         case Refusal.HALTED:
             return halted(Halt(value), seen.halt)
         case Refusal.LOSS_24H:
-            best = max(account.hours)
+            best = max(account.memory.hours)
             said = f"{percent(max(value, 0), best)} below the best of 24 h"
             return f"{said}, limit {percent(seen.state.law.loss_24h_max_bps, 10_000)}"
         case Refusal.SYNTHETIC:
@@ -103,9 +103,9 @@ def sentence(rule: Judged, seen: Seen) -> str:
 
 
 def pending(unit: Unit, lane: Lane) -> str:
-    if lane.take.kind:
-        side, number = Side(lane.take.side).name.lower(), lane.take.sequence
-        return f"order {number} still works: {side} {amount(unit, lane.take.quantity)}"
+    if lane.order.kind:
+        side, number = Side(lane.order.side).name.lower(), lane.order.sequence
+        return f"order {number} still works: {side} {amount(unit, lane.order.quantity)}"
     if lane.due:
         side = "buy" if lane.due > 0 else "sell"
         return f"approved and not sent yet: {side} {amount(unit, abs(lane.due))}"

@@ -42,6 +42,11 @@ def money(default: str, meaning: str) -> Any:
     return setting(Decimal(default), "quote", allowed, meaning)
 
 
+def coins(default: str, meaning: str) -> Any:
+    allowed = f"an amount above 0, at most {MONEY_MAX}, with at most 8 decimals"
+    return setting(Decimal(default), "base", allowed, meaning)
+
+
 def _instruments(given: object) -> object:
     """
     >>> _instruments("btc/usd, ETH-USD")
@@ -96,7 +101,10 @@ Symbols = Annotated[
 ]
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]
 Money = Annotated[Decimal, Field(ge=1, le=MONEY_MAX, decimal_places=8), AfterValidator(_plain)]
+Coins = Annotated[Decimal, Field(gt=0, le=MONEY_MAX, decimal_places=8), AfterValidator(_plain)]
 FilePath = Annotated[Path, AfterValidator(_findable)]
 MarketName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,30}$")]
 WebAddress = Annotated[str, Field(pattern=r"^https?://[\w.:\[\]-]+(/[\w./-]*)?$", max_length=200)]
+Strategy = Annotated[str, Field(pattern=r"^[^\s,:][^\r\n]*$", max_length=500)]
+Profile = Annotated[str, Field(pattern=r"^[A-Za-z]\w*(:[\w .,-]*)?$", max_length=60)]
 Speed = Literal["max"] | Annotated[float, Field(gt=0, le=SPEED_MAX, allow_inf_nan=False)]

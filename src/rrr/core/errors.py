@@ -14,6 +14,7 @@
       JournalBroken         77   the journal does not hold together: the row is named
       ConfigError           78   a setting is wrong: the line is named
       ModelBroken           79   a model is not what was trained, or cannot be trained
+      StrategyBroken        80   a strategy raises, or says what is no opinion: candle and line
 
 A world that fails is one of these; a broken law is an `assert`; a business refusal is a value
 (`core.rules.Refusal`). The table in docs/exit-codes.md is checked against this file.
@@ -83,3 +84,7 @@ class ConfigError(RRRError):
 
 class ModelBroken(RRRError):
     exit_code = 79
+
+
+class StrategyBroken(RRRError):
+    exit_code = 80

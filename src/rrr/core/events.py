@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from .market import Candle, Instrument
 from .orders import Cancel, Order, Report
+from .shelf import Assumptions
 from .state import Law
 
 
@@ -25,6 +26,13 @@ class Verb(IntEnum):
 class Limits(NamedTuple):
     at_ms: int
     law: Law
+
+
+class Assumed(NamedTuple):
+    """What the paper venue assumes from now on; no other venue asks."""
+
+    at_ms: int
+    assumptions: Assumptions
 
 
 class Listing(NamedTuple):
@@ -50,13 +58,49 @@ class Close(NamedTuple):
     missing: tuple[int, ...]  # instruments that have no candle at this time
 
 
+class Detail(NamedTuple):
+    """Candles of a finer timeframe inside the next close: the paper venue fills by them.
+
+    They enter before that close, the earliest first. Nobody decides on them.
+    """
+
+    at_ms: int
+    opened_at_ms: int
+    candles: tuple[Candle, ...]  # by instrument id, ascending
+
+
 class Touch(NamedTuple):
-    """The last best bid and ask that were seen at a closing time; it enters after the close."""
+    """The best bid and ask that were seen; at a closing time it enters after the close."""
 
     at_ms: int
     instrument: int
     bid: int  # points
     ask: int  # points
+    bid_quantity: int = 0  # grains; 0: nobody said
+    ask_quantity: int = 0
+
+
+class Print(NamedTuple):
+    """What others exchanged. Only the paper venue listens."""
+
+    at_ms: int
+    instrument: int
+    price: int  # points
+    quantity: int  # grains
+
+
+class Level(NamedTuple):
+    price: int  # points
+    quantity: int  # grains
+
+
+class Depth(NamedTuple):
+    """The order book, best prices first. Only the paper venue listens."""
+
+    at_ms: int
+    instrument: int
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
 
 
 class Adopted(NamedTuple):
@@ -90,5 +134,19 @@ class Halted(NamedTuple):
     halt: int
 
 
-Event = Limits | Listing | Flow | Report | Close | Touch | Adopted | Signal | Command
+Event = (
+    Limits
+    | Assumed
+    | Listing
+    | Flow
+    | Report
+    | Close
+    | Detail
+    | Touch
+    | Print
+    | Depth
+    | Adopted
+    | Signal
+    | Command
+)
 Decision = Order | Cancel | Refused | Halted

@@ -12,6 +12,7 @@ QUANTA: Final = 10**8  # in one unit of the quote
 QUANTA_MAX: Final = 1 << 56  # of one notional or balance: sums of 64 of them still fit 63 bits
 INSTRUMENTS_MAX: Final = 64
 PPM: Final = 1_000_000
+GRAINS_MAX: Final = 1 << 62  # more than any quantity
 BPS: Final = 10_000
 
 
@@ -40,6 +41,10 @@ class Instrument(NamedTuple):
     half_spread_ppm: int
     slippage_ppm: int
     fee_in_base: int  # 1: a buyer's fee is taken from what was bought
+    unit: int  # grains: what a full conviction holds where the law sizes by units
+
+
+NO_INSTRUMENT: Final = Instrument(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 class Candle(NamedTuple):
@@ -68,6 +73,22 @@ def down(amount: int, rate: int, scale: int) -> int:
     7
     """
     return amount // scale * rate + amount % scale * rate // scale
+
+
+def root(number: int) -> int:
+    """The whole part of a square root, by Newton's method.
+
+    >>> root(99), root(100)
+    (9, 10)
+    """
+    if number < 2:
+        return number
+    guess = number
+    better = (guess + 1) // 2
+    while better < guess:
+        guess = better
+        better = (guess + number // guess) // 2
+    return guess
 
 
 def share_ppm(part: int, whole: int) -> int:
@@ -99,9 +120,13 @@ def cost(instrument: Instrument, price: int, quantity: int) -> int:
 
 
 def purchase(instrument: Instrument, price: int, quantity: int) -> int:
-    """The cash that a purchase can take at most: its cost at this price, and the taker's fee."""
+    """The cash that a purchase can take at most: its cost at this price, and the dearer fee."""
     money = cost(instrument, price, quantity)
-    return money + up(money, instrument.fee_taker_ppm, PPM)
+    return money + up(money, dearer_fee_ppm(instrument), PPM)
+
+
+def dearer_fee_ppm(instrument: Instrument) -> int:
+    return max(instrument.fee_maker_ppm, instrument.fee_taker_ppm)
 
 
 def sellable(instrument: Instrument, price: int, quantity: int) -> int:

@@ -1,193 +1,224 @@
-"""The paper venue. Where a candle leaves two ways open, the worse one for us happened.
+"""Candles fill orders. Where a candle leaves two ways open, the worse one for us happened.
 
-A venue knows its own balances and its own orders, and trusts nobody: what is not covered, not on
-the grid or below a minimum is rejected. One candle is met twice: at its open, where takes that
-waited are filled; then inside, where resting stops are. What was bought at the open is under its
-stop inside.
+One candle is met twice. At its open, what waited for it is filled: takes, triggered stops, limits
+that arrive. Then inside: stops first, then what rests. What was bought at the open is under its
+stop inside. Each function says one thing a call, and is called until it says nothing.
 
-Half the spread (of the last touch before the candle, or the instrument's own where none was seen),
-the slippage and the rounding to the worse tick are paid by every fill here, since takes and stops
-both take liquidity.
+Whoever takes pays half the spread, the slippage, the rounding to the worse tick and, late by
+`latency_ms`, the share √(late ÷ duration) of what the candle then moved against him: prices move
+with the root of time. Whoever rests is filled at his own price, when it is traded through; where it
+is only touched, by the share that is assumed. Nobody exchanges more than `participation_ppm` of
+what the candle did. Cancels are not late, and stops are never too late to be hit.
 """
 
-from typing import Final, NamedTuple
-
-from .market import PPM, Candle, Instrument, cost, fits, purchase, up, worth
-from .orders import NO_ORDER, NO_REPORT, Cancel, Kind, Order, Rejection, Report, Side, Status
-
-
-class Purse(NamedTuple):
-    """The venue's view of our cash."""
-
-    cash: int
-    held: int
-
-
-class Shelf(NamedTuple):
-    """The venue's view of one instrument: coins, and the orders that work there."""
-
-    quantity: int
-    held: int  # cash that the take may use
-    half_spread: int  # points, of the last touch; 0: none was seen
-    take: Order
-    stop: Order
+from .market import PPM, Candle, Instrument, down, lots, root, share_ppm, up
+from .orders import NO_REPORT, Kind, Order, Rejection, Side, Stage, Status, TimeInForce, rest_of
+from .shelf import (
+    Assumptions,
+    Matched,
+    Purse,
+    Shelf,
+    crossing,
+    ended,
+    exchanged,
+    placed,
+    said,
+    slip,
+    uncovered,
+    unpaid,
+)
 
 
-class Matched(NamedTuple):
-    purse: Purse
-    shelf: Shelf
-    report: Report  # NO_REPORT if nothing happened
-
-
-NO_PURSE: Final = Purse(0, 0)
-NO_SHELF: Final = Shelf(0, 0, 0, NO_ORDER, NO_ORDER)
-
-
-def submit(purse: Purse, shelf: Shelf, instrument: Instrument, order: Order, at_ms: int) -> Matched:
-    """Accept an order and hold what it may need, or reject it."""
-    rejection = refusal(purse, shelf, instrument, order)
-    if rejection != Rejection.NONE:
-        return Matched(purse, shelf, said(order, at_ms, Status.REJECTED, rejection))
-    if order.kind == Kind.STOP:
-        shelf = shelf._replace(stop=order)
-    elif order.side == Side.BUY:
-        needs = purchase(instrument, order.price, order.quantity)
-        purse = purse._replace(held=purse.held + needs)
-        shelf = shelf._replace(take=order, held=needs)
-    else:
-        shelf = shelf._replace(take=order)
-    return Matched(purse, shelf, said(order, at_ms, Status.ACCEPTED, Rejection.NONE))
-
-
-def refusal(purse: Purse, shelf: Shelf, instrument: Instrument, order: Order) -> int:
-    """A member of `Rejection`."""
-    slot = shelf.stop if order.kind == Kind.STOP else shelf.take
-    if slot.kind:
-        return Rejection.CAPACITY
-    if order.price <= 0 or order.price % instrument.tick != 0:
-        return Rejection.PRICE_GRID
-    if order.quantity <= 0 or order.quantity % instrument.lot != 0:
-        return Rejection.QUANTITY_GRID
-    if not fits(instrument, order.price, order.quantity):
-        return Rejection.CAPACITY
-    if order.quantity < instrument.quantity_min:
-        return Rejection.BELOW_MINIMUM
-    if order.side == Side.BUY:
-        if cost(instrument, order.price, order.quantity) < instrument.notional_min:
-            return Rejection.BELOW_MINIMUM
-        if purchase(instrument, order.price, order.quantity) > purse.cash - purse.held:
-            return Rejection.INSUFFICIENT
-    # Two sales may not promise the same coins: a resting stop holds them.
-    elif order.quantity > shelf.quantity - shelf.stop.quantity - sold(shelf):
-        return Rejection.INSUFFICIENT
-    return Rejection.NONE
-
-
-def cancel(purse: Purse, shelf: Shelf, wanted: Cancel) -> Matched:
-    """End an order that still works; whoever comes too late is told so."""
-    if shelf.stop.kind and shelf.stop.sequence == wanted.sequence:
-        report = said(shelf.stop, wanted.at_ms, Status.CANCELLED, Rejection.NONE)
-        return Matched(purse, shelf._replace(stop=NO_ORDER), report)
-    if shelf.take.kind and shelf.take.sequence == wanted.sequence:
-        report = said(shelf.take, wanted.at_ms, Status.CANCELLED, Rejection.NONE)
-        purse = purse._replace(held=purse.held - shelf.held)
-        return Matched(purse, shelf._replace(take=NO_ORDER, held=0), report)
-    late = NO_REPORT._replace(
-        at_ms=wanted.at_ms,
-        instrument=wanted.instrument,
-        sequence=wanted.sequence,
-        status=int(Status.REJECTED),
-        rejection=int(Rejection.UNKNOWN_ORDER),
-    )
-    return Matched(purse, shelf, late)
-
-
-def touch(shelf: Shelf, half_spread: int) -> Shelf:
-    """Remember the spread for the candles that follow."""
-    return shelf._replace(half_spread=half_spread)
+def stirs(shelf: Shelf, candle: Candle) -> int:
+    """1 unless all that works here rests, and this candle does not come near it."""
+    stop, target = shelf.stop, shelf.target
+    if shelf.order.kind or (target.kind and target.stage != Stage.WORKING):
+        return 1
+    if target.kind and candle.high >= target.price:
+        return 1
+    if not stop.kind:
+        return 1 if target.kind else 0
+    if stop.kind == Kind.TRAILING or stop.stage == Stage.TRIGGERED:
+        return 1
+    return 1 if candle.low <= stop.price else 0
 
 
 def at_open(
-    purse: Purse, shelf: Shelf, instrument: Instrument, candle: Candle, at_ms: int
+    purse: Purse,
+    shelf: Shelf,
+    instrument: Instrument,
+    assumed: Assumptions,
+    candle: Candle,
+    opened_at_ms: int,
+    at_ms: int,
 ) -> Matched:
-    """Fill the take that waited for this open, or end it where the open lies beyond its collar."""
-    order = shelf.take
+    """Let what waited for this candle meet its open."""
+    stop = shelf.stop
+    if stop.stage == Stage.TRIGGERED and stop.kind != Kind.STOP_LIMIT:
+        price = slip(candle.open, stop.side, instrument, shelf.half_spread)
+        matched = exchanged(purse, shelf, instrument, stop, price, opened_at_ms, 0)
+        if matched.report.status:
+            return matched
+    matched = uncovered(purse, shelf, opened_at_ms)
+    if matched.report.status:
+        return matched
+    matched = waited(purse, shelf, instrument, assumed, shelf.target, candle, opened_at_ms, at_ms)
+    if matched.report.status:
+        return matched
+    purse, shelf = matched.purse, matched.shelf
+    return waited(purse, shelf, instrument, assumed, shelf.order, candle, opened_at_ms, at_ms)
+
+
+def waited(
+    purse: Purse,
+    shelf: Shelf,
+    instrument: Instrument,
+    assumed: Assumptions,
+    order: Order,
+    candle: Candle,
+    opened_at_ms: int,
+    at_ms: int,
+) -> Matched:
+    """One order at the open of a candle: it is over, it arrives, or it is not its time."""
     if not order.kind:
         return Matched(purse, shelf, NO_REPORT)
-    price = slip(candle.open, order.side, instrument, shelf.half_spread)
-    promised = shelf.held
-    purse = purse._replace(held=purse.held - promised)
-    shelf = shelf._replace(take=NO_ORDER, held=0)
-    if order.side * (price - order.price) > 0:
-        return Matched(purse, shelf, said(order, at_ms, Status.CANCELLED, Rejection.COLLAR))
-    # A fee that rose meanwhile takes no cash that was not held for it.
-    if order.side == Side.BUY and purchase(instrument, price, order.quantity) > promised:
-        return Matched(purse, shelf, said(order, at_ms, Status.CANCELLED, Rejection.INSUFFICIENT))
-    return fill(purse, shelf, instrument, order, price, at_ms)
+    if order.time_in_force == TimeInForce.GTD and order.expires_ms < at_ms:
+        return ended(purse, shelf, order, opened_at_ms, Rejection.EXPIRED)
+    here_ms = order.at_ms + assumed.latency_ms
+    if order.stage == Stage.WORKING or here_ms >= at_ms:
+        return Matched(purse, shelf, NO_REPORT)
+    price = candle.open
+    if here_ms > opened_at_ms:
+        late = share_ppm(here_ms - opened_at_ms, at_ms - opened_at_ms)
+        worst = candle.high if order.side == Side.BUY else candle.low
+        price += order.side * up(abs(worst - price), root(late * PPM), PPM)
+    return arrived(purse, shelf, instrument, order, price, opened_at_ms)
+
+
+def arrived(
+    purse: Purse, shelf: Shelf, instrument: Instrument, order: Order, price: int, at_ms: int
+) -> Matched:
+    """Meet the market at this price: be filled, rest, or be over."""
+    taken = slip(price, order.side, instrument, shelf.half_spread)
+    beyond = order.side * (taken - order.price) > 0 and order.kind != Kind.MARKET
+    at_once = order.time_in_force == TimeInForce.IOC or order.time_in_force == TimeInForce.FOK
+    if order.post_only and crossing(shelf, instrument, order, price):
+        return ended(purse, shelf, order, at_ms, Rejection.POST_ONLY)
+    if (beyond or order.post_only) and not at_once:
+        rests = order._replace(stage=int(Stage.WORKING))
+        return Matched(purse, placed(shelf, rests), NO_REPORT)
+    if beyond:
+        return ended(purse, shelf, order, at_ms, Rejection.COLLAR)
+    rest = rest_of(order)
+    if shelf.room < rest:
+        if order.time_in_force == TimeInForce.FOK:
+            return ended(purse, shelf, order, at_ms, Rejection.LIQUIDITY)
+        if shelf.room == 0 and at_once and (order.filled or order.side == Side.BUY):
+            return ended(purse, shelf, order, at_ms, Rejection.LIQUIDITY)
+    if not at_once:
+        order = order._replace(stage=int(Stage.WORKING))  # what it does not take will rest
+        shelf = placed(shelf, order)
+    if unpaid(shelf, instrument, order, taken):
+        return ended(purse, shelf, order, at_ms, Rejection.INSUFFICIENT)
+    return exchanged(purse, shelf, instrument, order, taken, at_ms, 0)
 
 
 def at_no_open(purse: Purse, shelf: Shelf, at_ms: int) -> Matched:
     """End a purchase whose open never came: it takes what it meets at once, or nothing."""
-    order = shelf.take
-    if not order.kind or order.side == Side.SELL:
+    order = shelf.order
+    if order.kind and order.time_in_force == TimeInForce.GTD and order.expires_ms <= at_ms:
+        return ended(purse, shelf, order, at_ms, Rejection.EXPIRED)
+    at_once = order.time_in_force == TimeInForce.IOC or order.time_in_force == TimeInForce.FOK
+    if not order.kind or order.side == Side.SELL or not at_once:
         return Matched(purse, shelf, NO_REPORT)
-    purse = purse._replace(held=purse.held - shelf.held)
-    shelf = shelf._replace(take=NO_ORDER, held=0)
-    return Matched(purse, shelf, said(order, at_ms, Status.CANCELLED, Rejection.NO_PRICE))
+    return ended(purse, shelf, order, at_ms, Rejection.NO_PRICE)
 
 
 def inside(
+    purse: Purse,
+    shelf: Shelf,
+    instrument: Instrument,
+    assumed: Assumptions,
+    candle: Candle,
+    at_ms: int,
+) -> Matched:
+    """Trigger the stop that this candle touched, then fill what rested and was traded through."""
+    matched = uncovered(purse, shelf, at_ms)
+    if matched.report.status:
+        return matched
+    if shelf.stop.kind:
+        matched = stopped(purse, shelf, instrument, candle, at_ms)
+        if matched.report.status:
+            return matched
+        shelf = matched.shelf
+    if shelf.target.stage == Stage.WORKING:
+        matched = rested(purse, shelf, instrument, assumed, shelf.target, candle, at_ms)
+        if matched.report.status:
+            return matched
+    if shelf.order.stage == Stage.WORKING:
+        return rested(purse, shelf, instrument, assumed, shelf.order, candle, at_ms)
+    return Matched(purse, shelf, NO_REPORT)
+
+
+def stopped(
     purse: Purse, shelf: Shelf, instrument: Instrument, candle: Candle, at_ms: int
 ) -> Matched:
-    """Trigger the stop that this candle touched; a gap through it is filled at the open."""
-    order = shelf.stop
-    if not order.kind or candle.low > order.price:
+    """A gap through the trigger is filled at the open. A trailing stop is hit before it is raised,
+    or after it, whichever the candle allows and the first of them is the worse. No price is
+    followed from before the stop stood, nor met from before it was triggered."""
+    order, high = shelf.stop, candle.high
+    if order.stage == Stage.TRIGGERED:
+        if order.kind != Kind.STOP_LIMIT:
+            price = slip(candle.open, order.side, instrument, shelf.half_spread)
+            return exchanged(purse, shelf, instrument, order, price, at_ms, 0)
+        reached = high if order.at_ms < at_ms else candle.close
+        if reached > order.limit:
+            return exchanged(purse, shelf, instrument, order, order.limit, at_ms, 1)
         return Matched(purse, shelf, NO_REPORT)
     first = min(candle.open, order.price)
+    follows = order.kind == Kind.TRAILING and order.at_ms < at_ms
+    if follows and candle.low > order.price:
+        raised = max(followed(instrument, order.trail, high), order.price)
+        order = order._replace(price=raised)
+        shelf, first = shelf._replace(stop=order), raised
+    if candle.low > order.price:
+        return Matched(purse, shelf, NO_REPORT)
     price = slip(first, order.side, instrument, shelf.half_spread)
-    return fill(purse, shelf._replace(stop=NO_ORDER), instrument, order, price, at_ms)
+    order = order._replace(stage=int(Stage.TRIGGERED))
+    if shelf.room == 0 or (order.kind == Kind.STOP_LIMIT and price < order.limit):
+        report = said(order, at_ms, Status.TRIGGERED, Rejection.NONE)
+        order = order._replace(at_ms=at_ms)  # from here on it is a limit
+        return Matched(purse, placed(shelf, order), report)
+    return exchanged(purse, shelf, instrument, order, price, at_ms, 0)
 
 
-def fill(
-    purse: Purse, shelf: Shelf, instrument: Instrument, order: Order, price: int, at_ms: int
+def followed(instrument: Instrument, trail: int, best: int) -> int:
+    """Where a stop stands that follows the best price: on its tick, and never below one."""
+    below = best - trail
+    return max(below - below % instrument.tick, instrument.tick)
+
+
+def rested(
+    purse: Purse,
+    shelf: Shelf,
+    instrument: Instrument,
+    assumed: Assumptions,
+    order: Order,
+    candle: Candle,
+    at_ms: int,
 ) -> Matched:
-    """Exchange the whole quantity at one price for the taker's fee."""
-    if order.side == Side.BUY:
-        money = cost(instrument, price, order.quantity)
-    else:
-        money = worth(instrument, price, order.quantity)
-    fee, fee_grains = up(money, instrument.fee_taker_ppm, PPM), 0
-    if instrument.fee_in_base and order.side == Side.BUY:
-        fee, fee_grains = 0, up(order.quantity, instrument.fee_taker_ppm, PPM)
-    purse = purse._replace(cash=purse.cash - order.side * money - fee)
-    quantity = shelf.quantity + order.side * order.quantity - fee_grains
-    report = said(order, at_ms, Status.FILLED, Rejection.NONE)._replace(
-        quantity=order.quantity, price=price, notional=money, fee=fee, fee_grains=fee_grains
-    )
-    return Matched(purse, shelf._replace(quantity=quantity), report)
-
-
-def slip(price: int, side: int, instrument: Instrument, half_spread: int) -> int:
-    """A taker pays half the spread, the slippage, and the rounding to the worse tick."""
-    if half_spread:
-        worse = half_spread + up(price, instrument.slippage_ppm, PPM)
-    else:
-        worse = up(price, instrument.half_spread_ppm + instrument.slippage_ppm, PPM)
-    slipped = -side * (-side * (price + side * worse) // instrument.tick) * instrument.tick
-    return max(slipped, instrument.tick)
-
-
-def sold(shelf: Shelf) -> int:
-    return shelf.take.quantity if shelf.take.side == Side.SELL else 0
-
-
-def said(order: Order, at_ms: int, status: int, rejection: int) -> Report:
-    """A report about an order in which nothing was exchanged."""
-    return NO_REPORT._replace(
-        at_ms=at_ms,
-        instrument=order.instrument,
-        sequence=order.sequence,
-        status=int(status),
-        side=order.side,
-        rejection=int(rejection),
-    )
+    """Fill what rests at its own price, where the candle traded through it."""
+    best = candle.low if order.side == Side.BUY else candle.high
+    through = order.side * (order.price - best)
+    if through < 0:
+        return Matched(purse, shelf, NO_REPORT)
+    if unpaid(shelf, instrument, order, order.price):
+        return ended(purse, shelf, order, at_ms, Rejection.INSUFFICIENT)
+    if through > 0:
+        return exchanged(purse, shelf, instrument, order, order.price, at_ms, 1)
+    share = lots(instrument, down(rest_of(order), assumed.touch_share_ppm, PPM))
+    if share == 0:
+        return Matched(purse, shelf, NO_REPORT)
+    touched = shelf._replace(room=min(shelf.room, share))
+    matched = exchanged(purse, touched, instrument, order, order.price, at_ms, 1)
+    return Matched(matched.purse, matched.shelf._replace(room=0), matched.report)

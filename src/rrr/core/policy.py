@@ -6,23 +6,28 @@ instrument; where two instruments are nearly one position, `rules` caps the book
 
 from .ledger import equity
 from .market import BPS, Candle, Instrument, Source, down, lots, sellable, share_ppm
-from .orders import Side
+from .orders import Kind, Side
 from .rules import collar
-from .state import SWING_CANDLES, SWING_ONE, Account, Lane, Law
+from .state import SWING_CANDLES, SWING_ONE, Account, Lane, Law, Sizing
 
 
 def wish(
     law: Law, account: Account, lane: Lane, instrument: Instrument, conviction_bps: int
 ) -> int:
     """Grains to hold, in whole lots: long or flat."""
-    held = lots(instrument, lane.quantity)
-    limit = collar(law, instrument, lane.mark, Side.BUY, 0)
     if conviction_bps < law.conviction_min_bps:
         return 0
-    exposure_bps = conviction_bps * law.volatility_target_ppm // max(lane.volatility_ppm, 1)
-    budget = down(equity(account), min(exposure_bps, law.exposure_max_bps), BPS)
-    budget = min(budget, lane.worth + law.order_notional_max)  # the rest comes with the next order
-    target = lots(instrument, down(budget, instrument.scale, limit))
+    held = lots(instrument, lane.quantity)
+    limit = collar(law, instrument, lane.mark, Side.BUY, 0)
+    if law.sizing == Sizing.UNITS:
+        target = lots(instrument, down(instrument.unit, conviction_bps, BPS))
+    else:
+        exposure_bps = conviction_bps
+        if law.sizing == Sizing.VOLATILITY:
+            exposure_bps = conviction_bps * law.volatility_target_ppm // max(lane.volatility_ppm, 1)
+        budget = down(equity(account), min(exposure_bps, law.exposure_max_bps), BPS)
+        budget = min(budget, lane.worth + law.order_notional_max)  # the rest comes with the next
+        target = lots(instrument, down(budget, instrument.scale, limit))
     change = abs(target - held)
     if change < down(max(target, held), law.band_bps, BPS):
         return held
@@ -52,8 +57,10 @@ def learn(lane: Lane, candle: Candle) -> Lane:
     )
 
 
-def crossed(lane: Lane, candle: Candle) -> int:
-    """1 if a watched target was reached by this close, and nothing is being done about it yet."""
-    if lane.target_price == 0 or lane.due != 0 or lane.take.kind:
+def crossed(lane: Lane) -> int:
+    """1 if a watched target was reached by the last close, and nothing is done about it yet."""
+    if lane.target_price == 0 or lane.due < 0 or lane.target.kind:
         return 0
-    return 1 if candle.close >= lane.target_price else 0
+    if lane.order.kind and lane.order.kind != Kind.LIMIT:
+        return 0
+    return 1 if lane.mark >= lane.target_price else 0

@@ -7,11 +7,24 @@ They also keep what they need to know: the peak, the last 24 hours, the last ord
 from enum import IntEnum
 
 from .ledger import equity
-from .market import BPS, PPM, Instrument, cost, down, fits, lots, purchase, share_ppm, up
+from .market import (
+    BPS,
+    PPM,
+    Instrument,
+    cost,
+    dearer_fee_ppm,
+    down,
+    fits,
+    lots,
+    purchase,
+    share_ppm,
+    up,
+)
 from .state import HOURS, RECENT, Account, Halt, Lane, Law
 
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
+MARKET_BPS = 500  # how far a market order may run: the cash that is held for it
 
 
 class Refusal(IntEnum):
@@ -40,7 +53,7 @@ def refuse(
     law: Law, account: Account, lane: Lane, instrument: Instrument, change: int, at_ms: int
 ) -> int:
     """Judge a change of what a lane holds, in grains, by so many; a member of `Refusal`."""
-    if lane.take.kind or lane.due != 0:
+    if lane.order.kind or lane.due != 0:
         return Refusal.PENDING
     if change < 0:
         return Refusal.NONE
@@ -62,10 +75,12 @@ def refuse(
     # What a fee leaves must be sellable where its stop stands, or it could never be protected.
     left = change
     if instrument.fee_in_base:
-        left = lots(instrument, change - up(change, instrument.fee_taker_ppm, PPM))
+        left = lots(instrument, change - up(change, dearer_fee_ppm(instrument), PPM))
     if left < instrument.quantity_min:
         return Refusal.QUANTITY_MIN
-    stop = lane.mark - up(lane.mark, law.stop_bps, BPS)
+    offset_bps = law.maker_offset_bps if law.entry_maker else 0
+    entry = lane.mark - up(lane.mark, offset_bps, BPS)
+    stop = entry - up(entry, law.stop_bps, BPS)
     if down(left, max(stop, 1), instrument.scale) < instrument.notional_min:
         return Refusal.NOTIONAL_MIN
     money = cost(instrument, limit, change)  # at the worst price that the order accepts
@@ -82,7 +97,7 @@ def refuse(
     if purchase(instrument, limit, change) > account.cash - account.held:
         return Refusal.CASH
     # The N-th last order, so that no minute, wherever it starts, ever holds more than N.
-    if at_ms - account.recent[RECENT - law.orders_per_minute_max] < MINUTE_MS:
+    if at_ms - account.memory.recent[RECENT - law.orders_per_minute_max] < MINUTE_MS:
         return Refusal.ORDER_RATE
     return Refusal.NONE
 
@@ -90,29 +105,39 @@ def refuse(
 def collar(law: Law, instrument: Instrument, price: int, side: int, attempt: int) -> int:
     """The worst price that a take accepts, on its tick; an exit that failed asks for twice as much.
 
-    A sale never asks below one tick.
+    A sale never asks below one tick. A bare market order takes any price that its cash allows.
     """
-    width = up(price, min(max(law.collar_bps, 1) << min(attempt, 14), BPS), BPS)
+    width = up(price, min((law.collar_bps or MARKET_BPS) << min(attempt, 14), BPS), BPS)
     worst = price + side * width
     return max(-side * (-side * worst // instrument.tick) * instrument.tick, instrument.tick)
 
 
 def lost(law: Law, account: Account) -> int:
     """1 while equity is too far below the best of the last 24 hours."""
-    best = max(account.hours)
+    best = max(account.memory.hours)
     return 1 if best - equity(account) > down(best, law.loss_24h_max_bps, BPS) else 0
 
 
 def watch(law: Law, account: Account, at_ms: int) -> Account:
-    """Remember the peak and the hour; halt on a drawdown that the law forbids."""
-    now = equity(account)
+    """Remember the hour and the peak; halt on a drawdown that the law forbids."""
+    return measured(law, struck(account, at_ms))
+
+
+def struck(account: Account, at_ms: int) -> Account:
+    """The equity at the first close of an hour is remembered for a day."""
     hour = at_ms // HOUR_MS
-    if hour != account.hour:
-        hours = account.hours
-        for _ in range(min(hour - account.hour, HOURS) - 1):
-            hours = hours[1:] + (hours[HOURS - 1],)  # what nobody saw was as before
-        hours = hours[1:] + (now,)
-        account = account._replace(hour=hour, hours=hours)
+    if hour == account.hour:
+        return account
+    hours = account.memory.hours
+    for _ in range(min(hour - account.hour, HOURS) - 1):
+        hours = hours[1:] + (hours[HOURS - 1],)  # what nobody saw was as before
+    memory = account.memory._replace(hours=hours[1:] + (equity(account),))
+    return account._replace(hour=hour, memory=memory)
+
+
+def measured(law: Law, account: Account) -> Account:
+    """Look how far equity stands below its peak."""
+    now = equity(account)
     peak = max(account.peak, now)
     fall = peak - now
     drawdown = share_ppm(fall, peak) if fall > 0 else 0
@@ -138,10 +163,11 @@ def flowed(account: Account, amount: int) -> Account:
     """A deposit is no profit and a withdrawal no drawdown: what is remembered moves with them."""
     now = equity(account)
     was = now - amount
-    hours = account.hours
+    hours = account.memory.hours
     for _ in range(HOURS):
         hours = hours[1:] + (carried(hours[0], was, now),)
-    return account._replace(peak=carried(account.peak, was, now), hours=hours)
+    memory = account.memory._replace(hours=hours)
+    return account._replace(peak=carried(account.peak, was, now), memory=memory)
 
 
 def carried(then: int, was: int, now: int) -> int:
@@ -170,12 +196,14 @@ def released(account: Account) -> Account:
 def resume(account: Account) -> Account:
     """Start measuring anew from here: the old peak and the lost day are history."""
     now = equity(account)
-    return account._replace(halted=int(Halt.NONE), peak=now, hours=(now,) * HOURS)
+    memory = account.memory._replace(hours=(now,) * HOURS)
+    return account._replace(halted=int(Halt.NONE), peak=now, memory=memory)
 
 
 def approved(account: Account, at_ms: int) -> Account:
     """Remember an order that adds risk."""
-    return account._replace(recent=(*account.recent[1:], at_ms))
+    recent = account.memory.recent[1:] + (at_ms,)
+    return account._replace(memory=account.memory._replace(recent=recent))
 
 
 def remember(lane: Lane, refusal: int) -> Lane:

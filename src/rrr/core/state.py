@@ -1,13 +1,14 @@
 """All that the core needs to decide, and every field has one owner: the module named beside it.
 
-`Law` changes by an event only. The account is what instruments share; a lane is one instrument's.
+The kernel is one machine in three files, with `arms` and `pursuit`. `Law` changes by an event only.
+The account is what instruments share; a lane is one instrument's.
 """
 
 from enum import IntEnum
 from typing import Final, NamedTuple
 
 from .market import Instrument
-from .orders import NO_ORDER, Order
+from .orders import NO_ENDED, NO_ORDER, Ended, Order
 from .records import swift
 
 HOURS: Final = 25  # the present one, and the 24 before it
@@ -24,6 +25,14 @@ class Halt(IntEnum):
     OPERATOR = 2
     GUARD = 3
     PANIC = 4
+
+
+class Sizing(IntEnum):
+    """What a full conviction wishes to hold."""
+
+    VOLATILITY = 0  # as much as moves equity by the volatility aimed for
+    EQUITY = 1  # a share of equity
+    UNITS = 2  # the instrument's unit: to compare with programs that hold so many coins
 
 
 class Law(NamedTuple):
@@ -46,6 +55,22 @@ class Law(NamedTuple):
     cooldown_ms: int
     stale_ms: int
     synthetic_may_open: int
+    sizing: int  # a member of Sizing
+    entry_maker: int  # 1: a purchase first rests as a post-only limit
+    maker_offset_bps: int  # how far below the mark it rests
+    patience_ms: int  # how long
+    chase: int  # 1: what did not fill while it rested is taken, if it is still wished for
+    fill_or_kill: int  # 1: a take fills whole or not at all
+    stop_limit_bps: int  # how far below its trigger a stop may fill; 0: at any price
+    trail_bps: int  # how far below the best price the stop follows; 0: it stays
+    target_rests: int  # 1: the target rests beside the stop, and one ends the other; 0: watched
+
+
+class Memory(NamedTuple):
+    """What rules remember of a day and of a minute."""
+
+    hours: tuple[int, ...]  # equity at the first close of each of the last hours
+    recent: tuple[int, ...]  # when the last orders that add risk were approved
 
 
 @swift
@@ -60,8 +85,7 @@ class Account(NamedTuple):
     peak: int  # rules: of equity, since the last resume
     drawdown_ppm_max: int  # rules
     hour: int  # rules: hours since 1970, of the last close
-    hours: tuple[int, ...]  # rules: equity at the first close of each of these hours
-    recent: tuple[int, ...]  # rules: when the last orders that add risk were approved
+    memory: Memory  # rules
     halted: int  # rules: a member of Halt
     closes: int  # rules
 
@@ -79,14 +103,19 @@ class Lane(NamedTuple):
     swing: int  # policy: mean absolute return
     candles: int  # policy
     synthetic: int  # policy: 1 while the last candle is one that we made
-    take: Order  # kernel: the working take
-    stop: Order  # kernel: the resting stop
+    order: Order  # kernel: what works to change the position: a take, or a limit that rests
+    stop: Order  # kernel: the resting stop, of any kind
+    target: Order  # kernel: the resting target, the stop's partner
+    ended: Ended  # kernel: the last order that is over
+    ended_before: Ended  # kernel: the one before
     due: int  # kernel: signed grains approved and not yet filled
     cause: int  # kernel: of what is due
     attempt: int  # kernel: of what is due
     hold: int  # kernel: this lane's part of account.held
     stop_price: int  # kernel
-    target_price: int  # kernel: watched, not resting
+    target_price: int  # kernel: watched, or resting
+    trail: int  # kernel: points between the best price and the stop; 0: it stays
+    tried: int  # kernel: 1 after a limit that rested in vain, until something fills
     cooldown_until_ms: int  # rules
     refusal: int  # rules: the last one
     refused: int  # rules: how often in a row
@@ -102,9 +131,12 @@ class State(NamedTuple):
     lanes: tuple[Lane, ...]
 
 
-NO_LAW: Final = Law(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-NO_ACCOUNT: Final = Account(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (0,) * HOURS, (0,) * RECENT, 0, 0)
+NO_LAW: Final = Law(*(0,) * len(Law._fields))
+NO_MEMORY: Final = Memory((0,) * HOURS, (0,) * RECENT)
+NO_ACCOUNT: Final = Account(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NO_MEMORY, 0, 0)
 NO_LANE: Final = Lane(
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NO_ORDER, NO_ORDER, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    NO_ORDER, NO_ORDER, NO_ORDER, NO_ENDED, NO_ENDED,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 )  # fmt: skip
 EMPTY: Final = State(NO_LAW, NO_ACCOUNT, (), ())

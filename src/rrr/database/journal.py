@@ -14,14 +14,18 @@ import msgspec
 from rrr.core.errors import JournalBroken
 from rrr.core.events import (
     Adopted,
+    Assumed,
     Close,
     Command,
     Decision,
+    Depth,
+    Detail,
     Event,
     Flow,
     Halted,
     Limits,
     Listing,
+    Print,
     Refused,
     Signal,
     Touch,
@@ -40,12 +44,18 @@ KINDS: Final[dict[type, int]] = {
     Command: 7,
     Touch: 8,
     Adopted: 9,
+    Assumed: 10,
     Order: 11,
     Cancel: 12,
     Refused: 13,
     Halted: 14,
+    Detail: 15,
+    Print: 16,
+    Depth: 17,
 }
-OUTSIDE: Final = frozenset({1, 2, 3, 4, 5, 7, 8, 9})  # what no venue and no core can make by itself
+OUTSIDE: Final = frozenset(
+    {1, 2, 3, 4, 5, 7, 8, 9, 10, 15, 16, 17}
+)  # what no venue and no core can make by itself
 REPORT: Final = 6
 DIGEST: Final = 21
 INTEGERS: Final = b"0123456789-,[]"  # all that the core's records are written with

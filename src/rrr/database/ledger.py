@@ -12,16 +12,17 @@ from rrr.core import ledger
 from rrr.core.events import Close, Command, Decision, Event, Flow, Halted, Refused, Touch, Verb
 from rrr.core.ledger import Place
 from rrr.core.market import Instrument
-from rrr.core.orders import Cause, Kind, Order, Report, Stage, Status
+from rrr.core.orders import Cause, Kind, Order, Report, Stage, Status, TimeInForce
 from rrr.core.rules import Refusal
 from rrr.core.state import Halt, Lane, State
 from rrr.database.journal import Row, is_row
 
 JOURNAL = "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-ORDER = "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 'sending')"
+ORDER = """INSERT INTO orders VALUES
+    (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 'sending', ?, ?, ?, ?, ?, ?, ?)"""
 STAGE = """UPDATE orders SET stage = ?, filled = filled + ?
     WHERE session = ? AND book = ? AND sequence = ?"""
-FILL = "INSERT INTO fills VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+FILL = "INSERT INTO fills VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 TRANSFER = "INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 EQUITY = "INSERT OR REPLACE INTO equity VALUES (?, ?, ?, ?, ?, ?, ?)"
 REFUSAL = """INSERT INTO refusals VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -36,6 +37,8 @@ STAGES = {
     Status.FILLED: Stage.FILLED.name.lower(),
     Status.CANCELLED: Stage.CANCELLED.name.lower(),
     Status.REJECTED: Stage.REJECTED.name.lower(),
+    Status.TRIGGERED: Stage.TRIGGERED.name.lower(),
+    Status.UNKNOWN: Stage.UNKNOWN.name.lower(),
 }
 ENDED_BY: Final = {Verb.RESUME: "resumed", Verb.RELEASE: "released"}
 ENDS: Final = frozenset(ENDED_BY.values())  # reasons in `halts` that end one
@@ -136,7 +139,9 @@ class Scribe:
         kind, cause = Kind(order.kind).name.lower(), Cause(order.cause).name.lower()
         self.now.orders.append(
             (*self.key, order.sequence, row.number, row.at_ms, order.instrument, kind, order.side)
-            + (order.quantity, order.price, cause, order.attempt)
+            + (order.quantity, order.price, cause, order.attempt, order.limit, order.trail)
+            + (order.partner, TimeInForce(order.time_in_force).name.lower(), order.expires_ms)
+            + (order.post_only, order.reduce_only)
         )
 
     def _report(self, report: Report, number: int, instrument: Instrument) -> None:
@@ -148,7 +153,7 @@ class Scribe:
         self.now.fills.append(
             (*self.key, number, report.sequence, report.at_ms, report.instrument, report.side)
             + (report.quantity, report.price, report.notional, report.fee, report.fee_grains)
-            + (self._profit(report, instrument),)
+            + (self._profit(report, instrument), report.maker)
         )
         for part, transfer in enumerate(ledger.transfers(report)):
             self.now.transfers.append((*self.key, number, part, *map(int, transfer)))

@@ -103,7 +103,7 @@ class Story:
         for i, lane in enumerate(state.lanes):
             held = lane.quantity >= state.instruments[i].lot
             self.trips[i] = Trip(lane.quantity, lane.paid, None if held else 0)
-            for order in (lane.take, lane.stop):
+            for order in (lane.order, lane.stop):
                 if order.kind:
                     self._sent(order)
 

@@ -19,8 +19,9 @@ from rrr.data_pipeline.market import Market
 from rrr.database.client import Client
 from rrr.database.sessions import Life, Unit
 from rrr.monitoring.notes import Note
+from rrr.neural_network.strategies.naming import strategy_of
 from rrr.trading.engine.opening import Terms
-from rrr.trading.engine.terms import instrument_of, law_of
+from rrr.trading.engine.terms import assumptions_of, instrument_of, law_of
 from rrr.wiring.stopping import unless
 from rrr.wiring.teller import Teller
 
@@ -52,8 +53,7 @@ async def market_of(
                         settings.symbols,
                         settings.timeframe,
                         candles=settings.candles,
-                        past=max(settings.policy.warmup_candles, settings.trend.slow_candles + 1)
-                        + 1,
+                        past=past_of(settings),
                         address=settings.address,
                         clock_ms=now_ms,
                         told=teller.fact,
@@ -63,6 +63,13 @@ async def market_of(
                 if not await unless(stop, enter()):
                     raise Unavailable(f"It was stopped before {name} answered.", "Start it again.")
                 yield opened[0]
+
+
+def past_of(settings: Settings) -> int:
+    """The candles that somebody must know before the first that is traded on, and one more."""
+    strategy = strategy_of(settings.opinion)
+    window = strategy.window if strategy else settings.trend.slow_candles + 1
+    return max(settings.policy.warmup_candles, window) + 1
 
 
 def recorded(home: Home, settings: Settings) -> Market:
@@ -92,13 +99,14 @@ def terms_of(market: Market, settings: Settings) -> Terms:
         Unit(s.venue, s.symbol, s.base, s.quote, s.points, s.grains, int(s.inferred), one.source)
         for s, one in zip(specs, market.instruments, strict=True)
     ]
+    strategy = strategy_of(settings.opinion)
     about: dict[str, Any] = {
         "book": "principal",
         "mode": "paper",
         "market": market.name,
         "instruments": [f"{u.venue}:{u.symbol}:{u.points}:{u.grains}" for u in units],
         "timeframe": settings.timeframe,
-        "signals": settings.opinion,
+        "signals": strategy.text if strategy else settings.opinion,
         "trend": settings.trend.model_dump(),
         "capital": text(settings.capital),
         "seed": settings.seed,
@@ -110,6 +118,7 @@ def terms_of(market: Market, settings: Settings) -> Terms:
         about=about,
         units=units,
         law=law_of(settings, market.timeframe_ms),
+        assumed=assumptions_of(settings),
         instruments=[instrument_of(settings, i, 1, spec) for i, spec in enumerate(specs)],
         capital=int(settings.capital * QUANTA),
         at_ms=market.opens_ms,

@@ -1,6 +1,7 @@
 """A session in which everything happens: touches, models that take over, a guard, a panic.
 
-Its moments are those of a daemon: a close with its touches, a takeover, the signals; or a command.
+Its moments are those of a daemon: what was seen before a close, the close with its touches, a
+takeover, the signals; or a command.
 """
 
 import sqlite3
@@ -9,10 +10,12 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from rrr.core.events import Adopted, Close, Command, Event, Verb
+from rrr.core.events import Adopted, Close, Command, Event, Touch, Verb
+from rrr.core.shelf import NO_ASSUMPTIONS, Assumptions
 from rrr.database import sessions
 from rrr.trading.engine.engine import Moment, Work
 from tests.builders import eventful, history
+from tests.core.worlds import between
 from tests.storm.lives import living, terms
 
 CLOSES: Final = 160
@@ -22,17 +25,18 @@ MET: Final = "SELECT count(*) FROM journal WHERE session = ? AND kind IN (4, 7)"
 
 def moments(seed: int = SEED, closes: int = CLOSES) -> list[Moment]:
     found: list[list[Event]] = []
+    dice, told, luck = Random(seed), list[Moment](), Random(seed + 1)
     for event in eventful(seed, history(seed, closes)):
         if isinstance(event, Close):
-            found.append([])
+            before = between(luck, event)
+            found.append([one for one in before if not isinstance(one, Touch)])
         found[-1].append(event)
-    dice, told = Random(seed), list[Moment]()
     verbs = [*Verb, Verb.RESUME, Verb.RESUME]
     for together in found:
         told.append(Moment(tuple(together), also=known(together)))
         if dice.random() < 0.12:
             verb = dice.choice(verbs)
-            command = Command(together[0].at_ms, int(verb))
+            command = Command(together[-1].at_ms, int(verb))
             told.append(Moment((command,), f"somebody says {verb.name.lower()}"))
     return told
 
@@ -49,9 +53,14 @@ def know(model: int, connection: sqlite3.Connection) -> None:
     sessions.know_model(connection, model, f"model {model:012x}", 7, '{"proven": false}')
 
 
-async def lived(path: Path, until: int | None = None, seed: int = SEED) -> str:
+async def lived(
+    path: Path,
+    until: int | None = None,
+    seed: int = SEED,
+    assumed: Assumptions = NO_ASSUMPTIONS,
+) -> str:
     """Go on to this moment, the last if none is named; the state hash there."""
-    async with living(path, terms(seed)) as engine:
+    async with living(path, terms(seed, assumed=assumed)) as engine:
         ((done,),) = await engine.db.read(MET, (engine.session.id,))
         left = moments(seed)[done:until]
         for first in range(0, len(left), 16):

@@ -189,7 +189,7 @@ async def test_a_command_is_a_row_with_its_reason(path: Path) -> None:
     async with living(path) as engine:
         await engine.take(moments()[:5])
         halt = Command(engine.head.at_ms, Verb.HALT)
-        takes = [lane.take for lane in engine.state.lanes if lane.take.kind]
+        takes = [lane.order for lane in engine.state.lanes if lane.order.kind]
         called_back = [take for take in takes if take.side == Side.BUY]
         assert called_back
         batch = await engine.take([Moment((halt,), "the coffee is cold")])

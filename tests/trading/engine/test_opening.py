@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from rrr import core
-from rrr.core.events import Event, Flow, Limits, Listing
+from rrr.core.events import Assumed, Event, Flow, Limits, Listing
+from rrr.core.shelf import NO_ASSUMPTIONS
 from rrr.trading.engine import opening
 from rrr.trading.engine.engine import Engine
 from rrr.trading.engine.opening import Terms, changes
@@ -33,7 +34,8 @@ async def test_a_fresh_book_is_told_its_law_its_instruments_and_its_money(
     async with living(path):
         pass
     listed = [Listing(START, one) for one in INSTRUMENTS]
-    assert told == [Limits(START, LAW), *listed, Flow(START, CAPITAL)]
+    assumed = Assumed(START, NO_ASSUMPTIONS)
+    assert told == [Limits(START, LAW), assumed, *listed, Flow(START, CAPITAL)]
 
 
 async def test_a_book_that_goes_on_is_told_what_is_not_as_it_was(path: Path) -> None:
@@ -44,6 +46,8 @@ async def test_a_book_that_goes_on_is_told_what_is_not_as_it_was(path: Path) -> 
         now = engine.head.at_ms
         assert changes(engine, terms()) == []
         assert changes(engine, terms(law=STRICT)) == [Limits(now, STRICT)]
+        late = NO_ASSUMPTIONS._replace(latency_ms=1)
+        assert changes(engine, terms(assumed=late)) == [Assumed(now, late)]
         new = Listing(now, dearer._replace(version=2))
         assert changes(engine, terms(instruments=listed)) == [new]
 

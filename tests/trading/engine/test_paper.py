@@ -2,7 +2,7 @@
 
 import pytest
 
-from rrr.core import matching, policy
+from rrr.core import policy, shelf
 from rrr.core.events import Close, Command, Decision, Event, Flow, Halted, Listing, Refused, Verb
 from rrr.core.market import BPS, cost, down, worth
 from rrr.core.orders import Cancel, Cause, Kind, Order, Rejection, Report, Side, Status
@@ -58,7 +58,7 @@ def test_reports_enter_before_the_close_that_caused_them() -> None:
 
 def test_a_gap_over_the_stop_is_filled_at_the_open() -> None:
     (stopped,) = fills(holding().close(candle(open=PRICE // 2)))
-    assert stopped.price == matching.slip(PRICE // 2, Side.SELL, BTC, 0)
+    assert stopped.price == shelf.slip(PRICE // 2, Side.SELL, BTC, 0)
 
 
 def test_a_stop_is_sized_from_what_a_fee_in_the_base_left() -> None:
@@ -236,7 +236,7 @@ def test_an_exit_waits_while_its_instrument_has_no_candle() -> None:
     held.signal(0)
     held.at_ms += HOUR
     held.meet(Close(held.at_ms, held.at_ms - HOUR, (), (0,)))
-    assert held.lane.take.side == Side.SELL
+    assert held.lane.order.side == Side.SELL
     held.close(candle(PRICE))
     assert held.lane.quantity == 0
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from rrr import core
-from rrr.core.events import Event, Flow, Limits, Listing
+from rrr.core.events import Assumed, Event, Flow, Limits, Listing
 from rrr.core.market import Instrument
+from rrr.core.shelf import Assumptions
 from rrr.core.state import Law
 from rrr.database import sessions
 from rrr.database.client import Client
@@ -30,6 +31,7 @@ class Terms:
     about: Mapping[str, Any]  # its key: what decides its history
     units: Sequence[Unit]
     law: Law
+    assumed: Assumptions
     instruments: Sequence[Instrument]
     capital: int  # quanta
     at_ms: int  # when the market's time begins
@@ -63,6 +65,8 @@ def changes(engine: Engine, terms: Terms) -> list[Event]:
     events: list[Event] = []
     if state.law != terms.law:
         events.append(Limits(at_ms, terms.law))
+    if engine.world.assumed != terms.assumed or not state.instruments:
+        events.append(Assumed(at_ms, terms.assumed))
     for wanted in terms.instruments:
         known = state.instruments[wanted.id] if wanted.id < len(state.instruments) else None
         if known is None:

@@ -6,7 +6,8 @@ from typing import Protocol
 from rrr.config import Settings
 from rrr.core.market import QUANTA, Instrument
 from rrr.core.rules import MINUTE_MS
-from rrr.core.state import Law
+from rrr.core.shelf import Assumptions
+from rrr.core.state import Law, Sizing
 
 YEAR_MS = 31_557_600_000  # 365.25 days
 
@@ -14,6 +15,10 @@ YEAR_MS = 31_557_600_000  # 365.25 days
 class Rules(Protocol):
     """What the venue says of an instrument, in points, grains and quanta."""
 
+    @property
+    def symbol(self) -> str: ...
+    @property
+    def grains(self) -> int: ...
     @property
     def scale(self) -> int: ...
     @property
@@ -46,6 +51,25 @@ def law_of(settings: Settings, timeframe_ms: int) -> Law:
         cooldown_ms=risk.cooldown_minutes * MINUTE_MS,
         stale_ms=risk.stale_candles * timeframe_ms,
         synthetic_may_open=int(settings.may_open_synthetic),
+        sizing=int(Sizing[policy.sizing.upper()]),
+        entry_maker=int(policy.entry == "maker"),
+        maker_offset_bps=policy.maker_offset_bps,
+        patience_ms=policy.patience_candles * timeframe_ms,
+        chase=int(policy.chase),
+        fill_or_kill=int(policy.fill_or_kill),
+        stop_limit_bps=policy.stop_limit_bps,
+        trail_bps=policy.trail_bps,
+        target_rests=int(policy.target == "rests"),
+    )
+
+
+def assumptions_of(settings: Settings) -> Assumptions:
+    fills = settings.fills
+    return Assumptions(
+        latency_ms=fills.latency_ms,
+        participation_ppm=fills.participation_ppm,
+        touch_share_ppm=fills.touch_share_ppm,
+        by_touch=int(fills.model == "touch"),
     )
 
 
@@ -59,7 +83,7 @@ def of_one_candle(yearly_bps: int, timeframe_ms: int) -> int:
 
 
 def instrument_of(settings: Settings, number: int, version: int, rules: Rules) -> Instrument:
-    costs = settings.costs
+    costs = settings.costs.of(rules.symbol)
     return Instrument(
         id=number,
         version=version,
@@ -73,4 +97,5 @@ def instrument_of(settings: Settings, number: int, version: int, rules: Rules) -
         half_spread_ppm=costs.half_spread_ppm,
         slippage_ppm=costs.slippage_ppm,
         fee_in_base=int(costs.fee_in_base),
+        unit=int(settings.policy.unit * 10**rules.grains),
     )
