@@ -32,7 +32,17 @@ from rrr.data_pipeline.recorded_rows import (
     within_reason,
 )
 
-__all__ = ["TIMEFRAMES", "Found", "Recorded", "find", "read", "timeframe_ms", "utc"]
+__all__ = [
+    "TIMEFRAMES",
+    "Found",
+    "Recorded",
+    "find",
+    "gaps",
+    "read",
+    "timeframe_ms",
+    "usual_step_ms",
+    "utc",
+]
 
 _ORDERED = (
     ("high", "open"),
@@ -60,26 +70,56 @@ class Recorded:
 
 def read(found: Found) -> Recorded:
     """Believe a file's candles, all of them, or raise what is wrong with the first bad one."""
-    try:
-        content = found.path.read_bytes()
-    except OSError as error:
-        raise NotFound(
-            f"{found.path} cannot be read: {error.strerror}.", "Check the path and its permissions."
-        ) from error
-    parquet = found.path.suffix == ".parquet" or content[:4] == b"PAR1"
-    rows = (read_parquet if parquet else read_csv)(found.path, content, found.symbol)
-
+    content = _content(found)
+    rows = _rows(found, content)
     _sane(rows)
     within_reason(rows)
     rows = _oldest_first(rows)
     _increasing(rows)
     _on_grid(rows, found.timeframe_ms)
-    notes = (*rows.notes, *_gaps(rows.opened_at_ms, found.timeframe_ms))
+    notes = (*rows.notes, *gaps(rows.opened_at_ms, found.timeframe_ms))
     for array in (rows.opened_at_ms, *rows.values.values()):
         array.flags.writeable = False
     return Recorded(
         found, rows.opened_at_ms, **rows.values, sha256=sha256(content).hexdigest(), notes=notes
     )
+
+
+def gaps(stamps: Integers, step_ms: int) -> tuple[str, ...]:
+    """What is missing between the first and the last, in words.
+
+    >>> gaps(np.array([0, 1, 4, 6]) * 60_000, 60_000)
+    ('2 gaps, 3 candles missing, the first after 1970-01-01 00:01 UTC',)
+    """
+    absent = np.diff(stamps) // step_ms - 1
+    begins = np.flatnonzero(absent)
+    if not len(begins):
+        return ()
+    gaps, candles = len(begins), int(absent.sum())
+    return (
+        f"{gaps} gap{'s' * (gaps > 1)}, {candles} candle{'s' * (candles > 1)} missing, "
+        f"the first after {utc(int(stamps[begins[0]]))}",
+    )
+
+
+def usual_step_ms(found: Found) -> int:
+    """How far apart its candles usually open, whatever was asked for."""
+    stamps = _rows(found, _content(found)).opened_at_ms
+    return int(np.median(np.abs(np.diff(stamps)))) if len(stamps) > 1 else found.timeframe_ms
+
+
+def _content(found: Found) -> bytes:
+    try:
+        return found.path.read_bytes()
+    except OSError as error:
+        raise NotFound(
+            f"{found.path} cannot be read: {error.strerror}.", "Check the path and its permissions."
+        ) from error
+
+
+def _rows(found: Found, content: bytes) -> Rows:
+    parquet = found.path.suffix == ".parquet" or content[:4] == b"PAR1"
+    return (read_parquet if parquet else read_csv)(found.path, content, found.symbol)
 
 
 def _sane(rows: Rows) -> None:
@@ -158,19 +198,3 @@ def _on_grid(rows: Rows, step_ms: int) -> None:
         raise rows.refusal(
             index, f"{utc(int(stamps[index]))} is {beyond:g} seconds off the grid of {asked}"
         )
-
-
-def _gaps(stamps: Integers, step_ms: int) -> tuple[str, ...]:
-    """
-    >>> _gaps(np.array([0, 1, 4, 6]) * 60_000, 60_000)
-    ('2 gaps, 3 candles missing, the first after 1970-01-01 00:01 UTC',)
-    """
-    absent = np.diff(stamps) // step_ms - 1
-    begins = np.flatnonzero(absent)
-    if not len(begins):
-        return ()
-    gaps, candles = len(begins), int(absent.sum())
-    return (
-        f"{gaps} gap{'s' * (gaps > 1)}, {candles} candle{'s' * (candles > 1)} missing, "
-        f"the first after {utc(int(stamps[begins[0]]))}",
-    )

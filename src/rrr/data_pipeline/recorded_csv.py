@@ -1,24 +1,26 @@
 """Every cell of a CSV is the number it says, or its line and column are named.
 
 Understood and noted: gzip, UTF-16 with its mark, CRLF, a banner above the header, other names of
-columns, stamps in seconds to nanoseconds, ISO dates (UTC unless they say otherwise). The file is
-taken in chunks: half a million lines never stand in memory as Python strings.
+columns, stamps in seconds to nanoseconds, ISO dates (UTC unless they say otherwise). A plain file
+is read quickly (`recorded_quick`); any other is taken in chunks: half a million lines never stand
+in memory as Python strings.
 """
 
 import csv
 import gzip
 import io
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
 from rrr.core.errors import DataError
+from rrr.data_pipeline.recorded_quick import Quick, read_quickly
 from rrr.data_pipeline.recorded_rows import (
     PRICES,
     VALUES,
@@ -36,6 +38,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _STAMP_END = 1 << 63
 
+Chunks: TypeAlias = Iterator[tuple[list[int], list[list[str]]]]
+
 T = TypeVar("T")
 
 
@@ -49,19 +53,37 @@ def read_csv(path: Path, content: bytes, symbol: str) -> Rows:
 
 
 def _read(path: Path, content: bytes, symbol: str) -> Rows:
+    if content[:2] == b"\x1f\x8b":
+        content = gzip.decompress(content)
     text, notes = _text(content)
     header, skipped, separator = _header(path, text, notes)
     picked, chosen = columns(path, header, symbol)
     indices = {key: header.index(name) for key, name in picked.items()}
-    time_index = indices["time"]
 
+    table = read_quickly(content, separator, skipped, indices, len(header))
+    if table is None:
+        table = _read_slowly(
+            path, _chunks(path, text, separator, skipped, len(header)), picked, indices
+        )
+    stamps = table.stamps
+    if table.dated:
+        notes.append("dates are taken as UTC")
+    else:
+        stamps, unit = milliseconds(path, "line", table.places, stamps)
+        notes += [f"time in {unit}"] if unit != "milliseconds" else []
+    return Rows(path, "line", table.places, stamps, table.values, (*notes, *chosen))
+
+
+def _read_slowly(
+    path: Path, chunks: Chunks, picked: Mapping[str, str], indices: Mapping[str, int]
+) -> Quick:
     places: list[int] = []
     stamps: list[Integers] = []
     values: dict[str, list[Floats]] = {key: [] for key in VALUES}
     parse: Callable[[str], int] | None = None
-    for lines, rows in _chunks(path, text, separator, skipped, len(header)):
+    for lines, rows in chunks:
         by_column = list(zip(*rows, strict=True))
-        cells = by_column[time_index]
+        cells = by_column[indices["time"]]
         if parse is None:
             parse = _number_stamp if _parses(cells[0], float) else _date_stamp
         stamps.append(np.array(_parsed(path, lines, picked["time"], cells, parse), np.int64))
@@ -71,24 +93,14 @@ def _read(path: Path, content: bytes, symbol: str) -> Rows:
         places.extend(lines)
     if parse is None:
         raise DataError(f"{path} holds no candle, only a header.", "Download it again.")
-
-    numbers, stamped = np.array(places), np.concatenate(stamps)
-    if parse is _number_stamp:
-        stamped, unit = milliseconds(path, "line", numbers, stamped)
-        notes += [f"time in {unit}"] if unit != "milliseconds" else []
-    else:
-        notes.append("dates are taken as UTC")
     floats = {key: np.concatenate(held) for key, held in values.items()}
-    return Rows(path, "line", numbers, stamped, floats, (*notes, *chosen))
+    return Quick(np.array(places), np.concatenate(stamps), parse is _date_stamp, floats)
 
 
 def _text(content: bytes) -> tuple[io.TextIOWrapper, list[str]]:
-    packed = content[:2] == b"\x1f\x8b"
-    stream = gzip.GzipFile(fileobj=io.BytesIO(content)) if packed else io.BytesIO(content)
-    mark = stream.read(2)
-    stream.seek(0)
-    wide = mark in (b"\xff\xfe", b"\xfe\xff")
-    text = io.TextIOWrapper(stream, encoding="utf-16" if wide else "utf-8-sig", newline="")
+    wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+    encoding = "utf-16" if wide else "utf-8-sig"
+    text = io.TextIOWrapper(io.BytesIO(content), encoding=encoding, newline="")
     return text, ["text in UTF-16"] if wide else []
 
 
@@ -113,9 +125,7 @@ def _header(path: Path, text: io.TextIOWrapper, notes: list[str]) -> tuple[list[
     )
 
 
-def _chunks(
-    path: Path, text: io.TextIOWrapper, separator: str, skipped: int, width: int
-) -> Iterator[tuple[list[int], list[list[str]]]]:
+def _chunks(path: Path, text: io.TextIOWrapper, separator: str, skipped: int, width: int) -> Chunks:
     """Rows with the numbers of their lines; blank lines say nothing and are passed over."""
     reader = csv.reader(text, delimiter=separator, strict=True)
     lines: list[int] = []

@@ -105,6 +105,15 @@ def timeframe_name(step_ms: int) -> str:
     return names.get(step_ms) or f"{step_ms / MINUTE_MS:g} minutes"
 
 
+def timeframe_in_name(path: Path) -> str | None:
+    """
+    >>> timeframe_in_name(Path("1d-2020.csv.gz")), timeframe_in_name(Path("mine.csv"))
+    ('1d', None)
+    """
+    match = _CANDLES.fullmatch(path.name)
+    return match[1] if match else None
+
+
 def symbol_name(text: str) -> str:
     """
     >>> symbol_name("btc/usd"), symbol_name("BTC-USDT-PERP")

@@ -82,5 +82,6 @@ def _floats(path: Path, name: str, array: Any) -> Floats:
         or arrow.types.is_decimal(kind)
     ):
         same = arrow.types.is_float64(kind)
-        return np.array(np.from_dlpack(array if same else array.cast(arrow.float64())))
+        floats = np.from_dlpack(array if same else array.cast(arrow.float64()))
+        return np.asarray(floats, np.float64)
     raise DataError(f"{path}, column {name!r} is {kind}, no number.", "Write it as float64.")

@@ -3,8 +3,11 @@
 Instruments stand in the order of their symbols, whatever order they were asked in.
 """
 
+import os
 from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -15,13 +18,30 @@ from numpy.typing import NDArray
 from rrr.core.errors import DataError, UsageError
 from rrr.core.events import Close
 from rrr.core.market import INSTRUMENTS_MAX, Candle, Source
-from rrr.data_pipeline.instruments import Known, Whole, decimal_text, spec_for, whole
+from rrr.data_pipeline.instruments import (
+    Known,
+    Whole,
+    decimal_text,
+    spec_for,
+    symbol_parts,
+    whole,
+)
 from rrr.data_pipeline.market import Arrival, Quoted
-from rrr.data_pipeline.recorded import Recorded, read
-from rrr.data_pipeline.recorded_files import find
+from rrr.data_pipeline.recorded import read
+from rrr.data_pipeline.recorded_files import Found, find
 from rrr.data_pipeline.recorded_files import timeframe_ms as milliseconds
 
 CHUNK = 4_096
+READERS_MAX = 4  # files at once: each stands in memory whole, as bytes and as floats
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What is kept of a file when its candles are whole numbers."""
+
+    found: Found
+    sha256: str
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +49,7 @@ class Replay:
     """A market: columns of integers on one clock."""
 
     columns: Sequence[Whole]
-    recorded: Sequence[Recorded]
+    recorded: Sequence[Origin]
     times: NDArray[np.int64]  # opening times that any instrument has, ascending
     earlier: NDArray[np.int64]  # those before them
     timeframe_ms: int
@@ -44,7 +64,7 @@ class Replay:
     @property
     def instruments(self) -> tuple[Quoted, ...]:
         pairs = zip(self.columns, self.recorded, strict=True)
-        return tuple(Quoted(one.spec, rows.sha256, notes(one, rows)) for one, rows in pairs)
+        return tuple(Quoted(one.spec, file.sha256, notes(one, file)) for one, file in pairs)
 
     @property
     def opens_ms(self) -> int:
@@ -61,7 +81,7 @@ class Replay:
     @property
     def about(self) -> dict[str, Any]:
         return {
-            "source": [rows.sha256 for rows in self.recorded],
+            "source": [file.sha256 for file in self.recorded],
             "span": [int(self.times[0]), int(self.times[-1])],
         }
 
@@ -107,17 +127,17 @@ def replay(
             " for.",
             "Name those to trade with --symbols.",
         )
-    recorded = [read(one) for one in found]
-    specs = [spec_for(one, known) for one in recorded]
-    quotes = sorted({spec.quote for spec in specs})
+    quotes = sorted({symbol_parts(one.symbol)[1] for one in found})
     if len(quotes) > 1:
         raise UsageError(
             f"A book has one cash account, and these instruments are paid in {', '.join(quotes)}.",
             "Choose instruments of one quote currency with --symbols.",
         )
-    instruments = [whole(*pair) for pair in zip(recorded, specs, strict=True)]
-    times = np.sort(np.concatenate([one.opened_at_ms for one in instruments]))
-    times = times[np.diff(times, prepend=-1) > 0]
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, READERS_MAX)) as readers:
+        pairs = list(readers.map(partial(_read, known=known), found))
+    instruments, recorded = [one for one, _ in pairs], [file for _, file in pairs]
+    step_ms = milliseconds(timeframe)
+    times = _any([one.opened_at_ms for one in instruments], step_ms)
     earlier = times[:0]
     if from_ms is not None:
         earlier, times = times[times < from_ms], times[times >= from_ms]
@@ -130,16 +150,36 @@ def replay(
             f"{path} has no candle between --from and --to.",
             "Widen the span; `rrr --mode paper` without them takes all there is.",
         )
-    return Replay(instruments, recorded, times, earlier, milliseconds(timeframe))
+    return Replay(instruments, recorded, times, earlier, step_ms)
 
 
-def notes(one: Whole, rows: Recorded) -> tuple[str, ...]:
+def notes(one: Whole, file: Origin) -> tuple[str, ...]:
     """What was noticed in a file, and the rules that nobody knows but its decimals."""
     spec = one.spec
     if not spec.inferred:
-        return rows.notes
+        return file.notes
     tick, lot = decimal_text(spec.tick, spec.points), decimal_text(spec.lot, spec.grains)
-    return (*rows.notes, f"rules inferred from its decimals: tick {tick}, lot {lot}")
+    return (*file.notes, f"rules inferred from its decimals: tick {tick}, lot {lot}")
+
+
+def _read(found: Found, known: Known) -> tuple[Whole, Origin]:
+    recorded = read(found)
+    one = whole(recorded, spec_for(recorded, known))
+    return one, Origin(found, recorded.sha256, recorded.notes)
+
+
+def _any(stamps: Sequence[NDArray[np.int64]], step_ms: int) -> NDArray[np.int64]:
+    """The times that stand in any of them, on the grid that they share.
+
+    >>> _any([np.array([2, 4]), np.array([4, 10])], 2).tolist()
+    [2, 4, 10]
+    """
+    begin = min(int(each[0]) for each in stamps)
+    end = max(int(each[-1]) for each in stamps)
+    there = np.zeros((end - begin) // step_ms + 1, np.bool_)
+    for each in stamps:
+        there[(each - begin) // step_ms] = True
+    return np.flatnonzero(there) * step_ms + begin
 
 
 def _rows(one: Whole, times: NDArray[np.int64]) -> list[tuple[int, ...]]:
