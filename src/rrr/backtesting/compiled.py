@@ -1,0 +1,83 @@
+"""The core's very functions, handed to numba from outside; the core never hears of it.
+
+What is compiled is kept in a folder named by the hash of all it was made of: numba's own cache
+looks at the file of the entry function only, and would go on with yesterday's rules.
+"""
+
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from functools import cache
+from hashlib import blake2b
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+from rrr import core
+from rrr.core import (
+    arms,
+    ledger,
+    market,
+    matching,
+    orders,
+    policy,
+    pursuit,
+    rules,
+    shelf,
+    state,
+)
+
+from . import loops
+
+CALLED = frozenset(
+    ("happens", "stopped", "struck", "touched", "day_over", "pursue")
+)  # what is rare
+
+
+class Loops(NamedTuple):
+    start: Callable[..., tuple[int, int, int]]
+    gather: Callable[..., None]
+
+
+def usual_folder() -> Path:
+    """Where a program keeps what it can make again (XDG base directories)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rrr" / "compiled"
+
+
+def code_hash() -> str:
+    digest = blake2b(digest_size=8)
+    digest.update(f"{version('numba')} {version('llvmlite')} {sys.version}".encode())
+    here = Path(__file__).parent
+    ours = ("loops", "flat", "speak", "boxes", "tables", "compiled")
+    files = [*Path(core.__path__[0]).glob("*.py"), *(here / f"{name}.py" for name in ours)]
+    for file in sorted(files):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def loops_compiled(folder: Path | None = None) -> Loops:
+    os.environ["NUMBA_CACHE_DIR"] = str((folder or usual_folder()) / code_hash())
+    import numba
+    from numba.extending import register_jitable
+
+    from . import speak  # noqa: F401
+
+    for module in (
+        market,
+        orders,
+        state,
+        policy,
+        rules,
+        shelf,
+        matching,
+        ledger,
+        arms,
+        pursuit,
+        loops,
+    ):
+        for name, function in list(vars(module).items()):
+            if inspect.isfunction(function) and function.__module__ == module.__name__:
+                register_jitable(forceinline=name not in CALLED)(function)
+    return Loops(numba.njit(loops.start, cache=True), numba.njit(loops.gather, cache=True))
