@@ -45,7 +45,9 @@ SETTING = """SELECT value FROM settings WHERE name = ? AND run =
     (SELECT max(id) FROM runs WHERE session = ?)"""
 ADOPTED = f"""SELECT json_extract(core, '$[1]') {BOOK} AND number <= ? AND kind = 9
     AND kind NOT IN (4, 5) ORDER BY number DESC LIMIT 1"""
-PROVEN = "SELECT proven FROM models WHERE id = ?"
+MODEL = "SELECT name, proven FROM models WHERE id = ?"
+STRATEGY = """SELECT name, json_extract(manifest, '$.window') FROM models
+    WHERE id = ? AND json_extract(manifest, '$.strategy') IS NOT NULL"""
 HALT = """SELECT reason, at_ms, note FROM halts
     WHERE session = ? AND book = ? AND number < ? ORDER BY number DESC LIMIT 1"""
 STOPPED = """SELECT f.at_ms FROM fills f JOIN orders o USING (session, book, sequence)
@@ -137,14 +139,14 @@ def told(look: Lookup, row: Row, here: int, core_hash: str) -> dict[str, Any]:
     """A signal, what the core makes of it, and what came of it."""
     signal = decode(row)
     assert isinstance(signal, Signal)
-    proven = look.one(PROVEN, signal.model)
+    name, proven = look.one(MODEL, signal.model) or (opinion(signal.model), False)
     found: dict[str, Any] = {
         "signal": {
             "at_ms": signal.at_ms,
             "conviction_bps": signal.conviction_bps,
             "model": signal.model,
-            "name": opinion(signal.model),
-            "proven": bool(proven and proven[0]),
+            "name": name,
+            "proven": bool(proven),
         },
         "silence": quiet(look, here, signal.at_ms),
         "after": after(look, row.number, here),
@@ -279,15 +281,21 @@ def silence(look: Lookup, here: int) -> str:
         return f"warming up: {known:,} of the {needed:,} candles that an opinion needs"
     if look.session.signals == "model" and model is None:
         return "no model has taken over yet: `rrr train` makes one"
+    if model and (speaker := look.one(STRATEGY, *model)):
+        return f"{speaker[0]} has had no opinion of it so far"
     return f"the {known:,} candles so far are the market's history: learned from, never acted on"
 
 
 def window(look: Lookup, model: int) -> int:
     """How many candles whoever has the opinion must know."""
+    if strategy := look.one(STRATEGY, model):
+        return int(strategy[1])
     if model:
         from rrr.neural_network.features import STEPS, WINDOW
 
         return WINDOW + STEPS - 1
+    if look.session.signals not in ("baseline", "model"):
+        return 1  # a strategy is adopted with its first close, and says then how many
     slow = look.one(SETTING, "trend.slow_candles", look.session.id)
     return int(slow[0]) + 1 if slow else 1
 

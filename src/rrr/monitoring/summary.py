@@ -28,7 +28,8 @@ FEES = """SELECT amount FROM transfers
     WHERE session = ? AND book = ? AND target = ? AND currency = ?"""
 BASE_FEES = """SELECT instrument, fee_grains, price FROM fills
     WHERE session = ? AND book = ? AND fee_grains > 0"""
-ADOPTED = """SELECT at_ms, json_extract(core, '$[1]'), number
+ADOPTED = """SELECT at_ms, json_extract(core, '$[1]'), number,
+    (SELECT name FROM models WHERE id = json_extract(core, '$[1]'))
     FROM journal INDEXED BY journal_by_kind WHERE session = ? AND book = ? AND kind = 9
     AND kind NOT IN (4, 5) ORDER BY number"""
 EARLIER_SIGNAL = """SELECT 1 FROM journal
@@ -63,7 +64,10 @@ def summary(
     paid = connection.execute(FEES, (*key, Place.FEES, QUOTE))
     faults = balance.faults(connection, *key, state)
     candles = sum(lane.candles for lane in state.lanes)
-    adopted = connection.execute(ADOPTED, key).fetchall()
+    adopted = [
+        (at_ms, name or opinion(model), row)
+        for at_ms, model, row, name in connection.execute(ADOPTED, key)
+    ]
     return {
         "session": session.name,
         "mode": session.mode,
@@ -71,7 +75,7 @@ def summary(
         "synthetic": session.market == SIMULATED,
         "synthetic_ratio": round(number(MADE) / max(candles, 1), 8),
         "signals": _signals(connection, key, adopted),
-        "takeovers": [{"at_ms": at_ms, "model": opinion(model)} for at_ms, model, _ in adopted],
+        "takeovers": [{"at_ms": at_ms, "model": name} for at_ms, name, _ in adopted],
         "instruments": [f"{unit.venue}:{unit.symbol}" for unit in units],
         "candles": candles,
         "closes": account.closes,
@@ -85,6 +89,7 @@ def summary(
         "capital": account.invested / QUANTA,
         "pnl": pnl / QUANTA,
         "pnl_ratio": round(pnl_ratio, 8),
+        "time_weighted_ratio": round(time_weighted_ratio(connection, session), 8),
         "matched_hold_ratio": round(matched, 8),
         "difference_ratio": round(pnl_ratio - matched, 8),
         "equity": now / QUANTA,
@@ -94,6 +99,13 @@ def summary(
         "faults": faults,
         "state_hash": state_hash,
     }
+
+
+def time_weighted_ratio(connection: sqlite3.Connection, session: Session) -> float:
+    """What a unit made that was there from the first close on, whatever came and went beside it."""
+    from rrr.monitoring.returns import linked, session_returns
+
+    return linked(session_returns(connection, session))
 
 
 def base_fees(connection: sqlite3.Connection, key: tuple[int, int], state: State) -> int:
@@ -116,10 +128,10 @@ def matched_hold(state: State) -> float:
 
 
 def _signals(
-    connection: sqlite3.Connection, key: tuple[int, int], adopted: Sequence[tuple[int, int, int]]
+    connection: sqlite3.Connection, key: tuple[int, int], adopted: Sequence[tuple[int, str, int]]
 ) -> str:
     """Who had the opinion, and since when; the baseline until somebody took over."""
-    names = [f"{opinion(model)} from {stamp(at_ms)}" for at_ms, model, _ in adopted]
+    names = [f"{name} from {stamp(at_ms)}" for at_ms, name, _ in adopted]
     first = connection.execute(EARLIER_SIGNAL, (*key, adopted[0][2])).fetchone() if adopted else 1
     return ", then ".join([opinion(0), *names] if first else names)
 
@@ -156,6 +168,11 @@ def told(told: dict[str, Any], quote: str, outcome: str) -> str:
         ("books", balanced),
         ("state hash", told["state_hash"]),
     ]
+    alone = f"{told['time_weighted_ratio']:+.2%}"
+    if alone != f"{told['pnl_ratio']:+.2%}":
+        place = next(place for place, (name, _) in enumerate(rows) if name == "P&L") + 1
+        words = f"{alone}, time-weighted: whatever was paid in or out meanwhile"
+        rows.insert(place, ("return", words))
     if told["halted"]:
         rows.insert(-2, ("halted", "no new risk was taken from then on"))
     lines = (line for name, value in rows for line in _row(name, value))

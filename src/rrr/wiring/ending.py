@@ -50,7 +50,8 @@ def greeting(house: House, terms: Terms, life: Life) -> Iterator[Note]:
     fresh = len(terms.instruments) + 2
     begun = "begins" if head.number <= fresh else f"goes on after row {head.number:,}"
     quote, account = terms.units[0].quote, house.engine.state.account
-    who = "the baseline" if settings.opinion == "baseline" else "a model, once there is one"
+    usual = {"baseline": "the baseline", "model": "a model, once there is one"}
+    who = usual.get(settings.opinion) or f"{house.opinions.voice.name} (unproven)"
     if account.model:
         who = f"{house.story.name(account.model)} (unproven)"
     text = (

@@ -1,7 +1,8 @@
 """Whose opinion is heard, and when that changes: always between two closes, as an event.
 
 In a replay, or at full speed, the voice is settled before the first candle, so that no clock
-decides an outcome. At a human pace the baseline speaks while a model trains beside the house.
+decides an outcome. At a human pace the baseline speaks while a model trains beside the house. A
+strategy that was asked for by name speaks from the first close on.
 """
 
 import asyncio
@@ -24,11 +25,15 @@ from rrr.monitoring.notes import Level, Note
 from rrr.neural_network import artefact as artefacts
 from rrr.neural_network.artefact import Artefact, Scope
 from rrr.neural_network.baseline import Trend
+from rrr.neural_network.strategies.naming import strategy_of
+from rrr.neural_network.strategies.strategy import Strategy, identity
+from rrr.neural_network.strategies.voice import StrategyVoice
 from rrr.neural_network.voice import Voice
 from rrr.trading.engine.engine import Engine, Moment
 from rrr.wiring.teller import Teller
 
 MADE = "SELECT manifest FROM models WHERE id = ?"
+NAME = "SELECT name FROM models WHERE id = ?"
 
 
 class Opinions:
@@ -49,9 +54,13 @@ class Opinions:
         self.settled = settings.pace == "max" or market.name == "replay"
         self.baseline = Trend(**settings.trend.model_dump())
         self.voice: Voice = self.baseline
+        self.obeyed = engine.state.account.model  # another voice is adopted before it speaks
         self.successor: tuple[Voice, Artefact | None] | None = None
-        self.names = names  # of models, for people
-        window = max(self.baseline.window, self._window_of_models())
+        self.names = names  # of models and strategies, for people
+        self.strategy = strategy_of(settings.opinion)
+        if self.strategy is not None:
+            self.voice = self._voice_of(self.strategy)
+        window = max(self.baseline.window, self.voice.window, self._window_of_models())
         self.recent: deque[Close] = deque(maxlen=window)
         self.past: list[int] = []  # closing times that were only learned from
         self.training = ""  # how far it is
@@ -60,7 +69,9 @@ class Opinions:
     async def begin(self, db: Client) -> None:
         """Find the voice of this session, warmed; a settled one trains first if it must."""
         engine = self.engine
-        if adopted := engine.state.account.model:
+        if self.strategy is not None:
+            await self._remember(db)
+        elif adopted := engine.state.account.model:
             await self._recall(db, adopted)
         elif self.settings.opinion == "model" and self.settled:
             self._next(await self._made())
@@ -118,15 +129,22 @@ class Opinions:
 
     def _take_over(self, at_ms: int) -> tuple[list[Event], Any]:
         """The event of a takeover, and the row that it refers to."""
-        if self.successor is None:
+        said: dict[str, Any] = {}
+        if self.successor is not None:
+            (self.voice, artefact), self.successor = self.successor, None
+            if artefact is not None:
+                self.voice.warm(self.recent)
+                said = {**artefact.manifest, "folder": artefact.name}
+        elif self.strategy is not None and self.voice.model != self.obeyed:
+            about = {"strategy": self.strategy.text, "source": self.strategy.source}
+            said = {**about, "window": self.voice.window}
+        else:
             return [], None
-        (self.voice, artefact), self.successor = self.successor, None
-        if artefact is None:
-            return [Adopted(at_ms, 0)], None
-        self.voice.warm(self.recent)
-        said = json.dumps({**artefact.manifest, "folder": artefact.name})
-        known = (self.voice.model, self.voice.name, self.engine.clock(), said)
-        return [Adopted(at_ms, self.voice.model)], lambda c: sessions.know_model(c, *known)
+        self.obeyed = self.voice.model
+        if not said:
+            return [Adopted(at_ms, self.obeyed)], None
+        known = (self.obeyed, self.voice.name, self.engine.clock(), json.dumps(said))
+        return [Adopted(at_ms, self.obeyed)], lambda c: sessions.know_model(c, *known)
 
     def _next(self, artefact: Artefact) -> None:
         """This model speaks from the next close on that can be traded on."""
@@ -147,6 +165,25 @@ class Opinions:
         voice = Model(artefact, len(self.market.instruments), self.market.timeframe_ms)
         self.names[voice.model] = voice.name
         return voice
+
+    def _voice_of(self, strategy: Strategy) -> Voice:
+        market = self.market
+        symbols = [one.spec.symbol for one in market.instruments]
+        voice = StrategyVoice(
+            strategy, identity(strategy), len(symbols), market.timeframe_ms, symbols
+        )
+        self.names[voice.model] = voice.name
+        return voice
+
+    async def _remember(self, db: Client) -> None:
+        """Whom this session obeyed so far; a strategy whose file changed is another one."""
+        if self.obeyed in (0, self.voice.model):
+            return
+        found = await db.read_one(NAME, (self.obeyed,))
+        assert found is not None, "What was adopted is known: one commit wrote both."
+        self.names[self.obeyed] = found[0]
+        text = f"this session obeyed {found[0]}; {self.voice.name} takes over at the next close"
+        self.teller.note(Note("system", "strategy_changed", text, level=Level.WARNING))
 
     def _window_of_models(self) -> int:
         if self.settings.opinion != "model":

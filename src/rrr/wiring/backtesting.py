@@ -1,0 +1,165 @@
+"""A run is counted before it is looked at, and becomes a row when everything of it is written.
+
+Candles, strategy and settings are gathered; the look goes into the trial ledger; the run is run and
+reckoned; its trade list and its report are put in their places; last of all the row is written.
+Whoever stops it in between leaves the look, and nothing else.
+"""
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from rrr import __version__
+from rrr.backtesting import records, trade_list
+from rrr.backtesting.compiled import code_hash, usual_folder
+from rrr.backtesting.nulls import DRAWS
+from rrr.backtesting.records import Difference
+from rrr.backtesting.result import Result
+from rrr.backtesting.runner import run
+from rrr.config import Home, Loaded
+from rrr.config.choosing import restored
+from rrr.core.errors import UsageError
+from rrr.database.research import Run
+from rrr.neural_network.strategies.naming import named
+from rrr.trading.engine.opening import core_hash
+from rrr.wiring.backtest_found import Found, found
+from rrr.wiring.backtest_given import Given, given
+from rrr.wiring.backtest_progress import Progress
+from rrr.wiring.backtest_report import written
+from rrr.wiring.backtest_worlds import rechained
+from rrr.wiring.beginning import clean, now_ms
+from rrr.wiring.strategies import learned_from
+
+KIND: Final = "backtest"
+COMPILING: Final = "compiling the core, once for this version: about a minute"
+CHOSEN: Final = "Its settings were chosen on these very candles."
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person wants of a run beside its settings."""
+
+    command: str = ""  # as it was typed
+    in_sample: bool = False
+    compiled: bool = True
+    trades: Path | None = None  # instead of the usual place
+    report: Path | None = None
+    draws: int = DRAWS  # of chance, for each comparison
+    worlds: int = 0  # other histories to run it on
+
+
+def backtest(home: Home, loaded: Loaded, asked: Asked, progress: Progress) -> Run:
+    """Run it, and write down all of it."""
+    began_s, at_ms = time.perf_counter(), now_ms()
+    trade_list.refuse_unknown(asked.trades or Path("trades.csv"))
+    of = given(home, loaded, progress)
+    why = in_sample(of, asked)
+    home.prepare()
+    family = records.family_of(of.history.about["market"], of.symbols, of.timeframe)
+    recipe = records.recipe_of(of.strategy, of.settings())
+    [look] = records.begun(home, KIND, family, [recipe], at_ms)
+    with placing(home, look.name) as folder:
+        result = ran(of, asked.compiled, progress)
+        told = reckoned(of, result, asked, progress)
+        tried = records.tried(home, family, recipe, told.metrics.returns.sharpe_daily)
+        told = told.deflated(tried)
+        trades = (asked.trades or folder / "trades.csv").absolute()
+        report = (asked.report or folder / "report.html").absolute()
+        row = Run(
+            trial=look.trial,
+            name=look.name,
+            parent=None,
+            at_ms=at_ms,
+            family=family,
+            command=clean(asked.command),
+            in_sample=bool(why),
+            synthetic=of.history.synthetic,
+            candles=of.candles,
+            seconds=round(time.perf_counter() - began_s, 3),
+            trades_path=from_home(home, trades),
+            report_path=from_home(home, report),
+            sharpe=told.metrics.returns.sharpe_daily,
+            metrics=told.as_json(tried) | {"about": of.about() | {"in_sample": why}},
+            **identity(of, result),
+        )
+        progress.stage("report")
+        page = written(row, of, told)
+        trade_list.write(trades, told.trades, [one.spec for one in of.history.quoted])
+        trade_list.put(report, page.encode())
+        records.remember(home, [row])
+    return row
+
+
+def again(home: Home, name: str | None, compiled: bool, progress: Progress) -> Difference:
+    """Make a run anew from its row alone, and say whether it is the same."""
+    old = records.recalled(home, name)
+    of = given(home, restored(old.settings, home), progress, named(old.strategy))
+    result = ran(of, compiled, progress)
+    return records.difference(old, replace(old, **identity(of, result)))
+
+
+def identity(of: Given, result: Result) -> dict[str, Any]:
+    """All of a row that a repetition must find again."""
+    return {
+        "strategy": of.strategy.text,
+        "settings": of.settings(),
+        "history": of.history.about,
+        "data_digest": of.history.digest,
+        "core_hash": core_hash(),
+        "strategy_hash": records.strategy_hash(of.strategy),
+        "seed": of.loaded.settings.seed,
+        "version": __version__,
+        "digest": result.digest,
+        "days": records.dated(result.digests),
+    }
+
+
+def in_sample(of: Given, asked: Asked) -> str:
+    """Why the result says nothing new; nothing if it may. Raise UsageError for who did not know."""
+    learned = learned_from(of.strategy, of.history)
+    if learned and not asked.in_sample:
+        raise UsageError(
+            f"{learned} It would be asked what it was told.",
+            "Begin later with --from; or say --in-sample, and every page will say so too.",
+        )
+    return learned or (CHOSEN if asked.in_sample else "")
+
+
+def ran(of: Given, compiled: bool, progress: Progress) -> Result:
+    progress.stage(COMPILING if compiled and cold() else "running")
+    return run(of.history, of.convictions, of.book, compiled=compiled, progress=progress.heard)
+
+
+def reckoned(of: Given, result: Result, asked: Asked, progress: Progress) -> Found:
+    progress.stage("statistics")
+    seed = of.loaded.settings.seed
+    told = found(result, of.history, draws=asked.draws, seed=seed)
+    if not asked.worlds:
+        return told
+    days = told.metrics.daily
+    others = rechained(of, days, asked.worlds, seed, asked.compiled, progress)
+    return replace(told, rechained=others)
+
+
+def cold() -> bool:
+    """Whether this version was never compiled here."""
+    return not any((usual_folder() / code_hash()).rglob("loops.start*.nbi"))
+
+
+@contextmanager
+def placing(home: Home, name: str) -> Iterator[Path]:
+    """The folder of a run's files, which is gone again unless the block ends well."""
+    folder = home.data / "backtests" / name
+    with ExitStack() as undo:
+        undo.callback(shutil.rmtree, folder, ignore_errors=True)
+        yield folder
+        undo.pop_all()
+
+
+def from_home(home: Home, path: Path) -> str:
+    """A path as a row keeps it: it stays true when the home is moved."""
+    return str(path.relative_to(home.root) if path.is_relative_to(home.root) else path)
