@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -18,7 +18,7 @@ from pydantic import SecretStr, ValidationError
 from rrr.core.errors import ConfigError, NotFound
 from rrr.home import Home
 
-from .schema import FIELDS, Settings, text, words
+from .schema import FIELDS, PAST, Settings, flat, text, words
 from .sources import (
     Given,
     Place,
@@ -34,6 +34,9 @@ FILE_NAME: Final = "trading_config.yml"
 HIDDEN: Final = "********"
 SHOWN_MAX: Final = 60  # characters of a bad value that an error repeats
 NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
+PROFILE: Final = "costs.profile"
+USUAL: Final = "strategy"  # begins the origin of what a strategy is made for
+LINE: Final = re.compile(r" line \d+$")  # ends the origin of what stands in a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +51,42 @@ class Loaded:
         assert name in FIELDS or name in self.secrets, "Names come from the schema."
         return self.origins.get(name, "default")
 
+    def chosen(self, name: str) -> bool:
+        """Whether a person decided it: a line of a file that says what the default says, did not.
+
+        So the shipped file may show every setting, and choose none.
+        """
+        origin = self.origin(name)
+        if origin == "default" or origin.startswith(USUAL):
+            return False
+        return not LINE.search(origin) or flat(self.settings)[name] != flat(Settings())[name]
+
 
 def load(
     home: Home,
     file: Path | None = None,
     overrides: Mapping[str, object] = NOTHING,
     environ: Mapping[str, str] | None = None,
+    *,
+    past: bool = False,
 ) -> Loaded:
-    """Read every source; `overrides` have dotted names, and `None` is what they do not say."""
+    """Read every source; `overrides` have dotted names, and `None` is what they do not say.
+
+    `past`: what is run is over already, so that any market may be cut by `from` and `to`.
+    """
     sources = list(_sources(home, file))
     sources.append(read_environment(os.environ if environ is None else environ))
     sources.append(read_overrides(overrides))
     given = _merged(sources)
     secrets = {name: secret for source in sources for name, secret in source.secrets.items()}
-    settings, broken = _checked(given)
+    settings, broken = _checked(given, past)
 
     hidden = [secret.get_secret_value() for s in sources for secret, _ in s.secrets.values()]
     problems = [problem for source in sources for problem in _problems(source, hidden)] + broken
     if problems:
         raise _told(problems)
     assert settings is not None, "What no source got wrong is right."
-    return Loaded(
+    loaded = Loaded(
         settings,
         secrets=MappingProxyType({name: secret for name, (secret, _) in secrets.items()}),
         origins=MappingProxyType(
@@ -76,6 +94,22 @@ def load(
             | {name: origin for name, (_, origin) in secrets.items()}
         ),
     )
+    try:
+        return priced(loaded, home)
+    except ConfigError as error:
+        raise ConfigError(f"{given[PROFILE].place}: {error.what}", error.advice) from error
+
+
+def priced(loaded: Loaded, home: Home) -> Loaded:
+    """The same, with the cost profile that is meant behind every cost that nobody chose."""
+    costs = loaded.settings.costs
+    if costs.profile is None:
+        return loaded
+    from .venue_costs import profile
+
+    chosen = frozenset(name for name in type(costs).model_fields if loaded.chosen(f"costs.{name}"))
+    under = costs.under(profile(costs.profile, home.config), chosen)
+    return replace(loaded, settings=loaded.settings.model_copy(update={"costs": under}))
 
 
 def _sources(home: Home, file: Path | None) -> Iterator[Source]:
@@ -98,10 +132,10 @@ def _merged(sources: Sequence[Source]) -> dict[str, Given]:
     return given
 
 
-def _checked(given: Mapping[str, Given]) -> tuple[Settings | None, list[Problem]]:
+def _checked(given: Mapping[str, Given], past: bool) -> tuple[Settings | None, list[Problem]]:
     """The settings, unless some are wrong; and those that are right alone but not together."""
     try:
-        return Settings.model_validate(_nested(given)), []
+        return Settings.model_validate(_nested(given), context={PAST} if past else None), []
     except ValidationError as error:
         together = [wrong["ctx"] for wrong in error.errors() if wrong["type"] == "broken_rule"]
     return None, [Problem(_culprit(given, ctx["names"]), f"{ctx['sentence']}.") for ctx in together]
