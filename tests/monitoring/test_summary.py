@@ -37,6 +37,7 @@ WORDS: dict[str, Any] = {
     "capital": 10_000.0,
     "pnl": -192.79,
     "pnl_ratio": -0.0193,
+    "time_weighted_ratio": -0.0193,
     "matched_hold_ratio": 0.3084,
     "difference_ratio": -0.3277,
     "equity": 9_807.21,
@@ -67,6 +68,8 @@ async def test_money_is_what_the_tables_say(found: dict[str, Any]) -> None:
     assert found["capital"] == CAPITAL / QUANTA
     assert found["pnl"] == (cash + worth - CAPITAL) / QUANTA
     assert found["pnl_ratio"] == round((cash + worth) / CAPITAL - 1, 8)
+    # Nothing was paid in or out once the first close was there.
+    assert found["time_weighted_ratio"] == pytest.approx(found["pnl_ratio"], abs=2e-8)
     assert found["difference_ratio"] == pytest.approx(
         found["pnl_ratio"] - found["matched_hold_ratio"], abs=2e-8
     )
@@ -201,6 +204,13 @@ def test_of_a_simulated_market_every_line_says_so_and_fits_a_terminal() -> None:
 
 def test_nothing_is_made_yearly() -> None:
     assert not re.search("annual|year|sharpe", told(WORDS, "USD", "finished"), re.IGNORECASE)
+
+
+def test_where_money_came_or_went_its_return_stands_beside_the_profit() -> None:
+    assert "time-weighted" not in told(WORDS, "USD", "finished")
+    lines = told(WORDS | {"time_weighted_ratio": 0.05}, "USD", "finished").splitlines()
+    place = lines.index("  P&L           -192.79 USD (-1.93%)")
+    assert lines[place + 1].startswith("  return        +5.00%, time-weighted: ")
 
 
 def test_a_halt_is_in_the_closing_words() -> None:
