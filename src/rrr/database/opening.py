@@ -18,7 +18,8 @@ Connector = Callable[[str], sqlite3.Connection]
 
 PAPER = int.from_bytes(b"RRRp")
 LIVE = int.from_bytes(b"RRRl")
-MODES = {"paper": PAPER, "live": LIVE}
+RESEARCH = int.from_bytes(b"RRRr")
+MODES = {"paper": PAPER, "live": LIVE, "research": RESEARCH}
 
 MAP_BYTES = 30_000_000_000  # asked for; stock SQLite grants 2 GiB
 CACHE_KIB = 64_000
