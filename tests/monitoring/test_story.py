@@ -11,7 +11,7 @@ import pytest
 from rrr.core.events import Adopted, Close, Command, Limits, Listing, Signal, Touch, Verb
 from rrr.core.ledger import equity
 from rrr.core.market import BPS, Candle, Instrument
-from rrr.core.orders import Cause, Kind, Order, Rejection, Report, Side, Status
+from rrr.core.orders import Cause, Kind, Rejection, Side, Status
 from rrr.core.rules import Refusal
 from rrr.core.state import Law
 from rrr.database.journal import DAY_MS

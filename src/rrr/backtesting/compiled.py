@@ -28,7 +28,7 @@ from rrr.core import (
     state,
 )
 
-from . import loops
+from . import desk, loops
 
 CALLED = frozenset(
     ("happens", "stopped", "struck", "touched", "day_over", "pursue")
@@ -49,7 +49,7 @@ def code_hash() -> str:
     digest = blake2b(digest_size=8)
     digest.update(f"{version('numba')} {version('llvmlite')} {sys.version}".encode())
     here = Path(__file__).parent
-    ours = ("loops", "flat", "speak", "boxes", "tables", "compiled")
+    ours = ("loops", "desk", "flat", "speak", "boxes", "tables", "compiled")
     files = [*Path(core.__path__[0]).glob("*.py"), *(here / f"{name}.py" for name in ours)]
     for file in sorted(files):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
@@ -75,9 +75,10 @@ def loops_compiled(folder: Path | None = None) -> Loops:
         ledger,
         arms,
         pursuit,
+        desk,
         loops,
     ):
         for name, function in list(vars(module).items()):
             if inspect.isfunction(function) and function.__module__ == module.__name__:
                 register_jitable(forceinline=name not in CALLED)(function)
-    return Loops(numba.njit(loops.start, cache=True), numba.njit(loops.gather, cache=True))
+    return Loops(numba.njit(loops.start, cache=True), numba.njit(desk.gather, cache=True))

@@ -20,7 +20,8 @@ from rrr.database.journal import KINDS
 from rrr.neural_network.panel import I64, Mask
 from rrr.trading.engine.paper import NO_WORLD, Record, World, advance
 
-from . import flat, loops
+from . import desk as tables
+from . import flat
 from .history import History
 from .result import WIDTH, Result
 from .stretches import NOTHING, Stretch
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 ROWS: Final = 1 << 14  # kept before they are put away
 BOOK_WIDTH: Final = flat.width(NO_ACCOUNT)
-QUEUE_WIDTH: Final = loops.WHEN + 1
+QUEUE_WIDTH: Final = tables.WHEN + 1
 QUEUE: Final = 4_096
 SEEN: Final = (Order, Cancel, Report, Refused, Halted)
 _KIND: Final[dict[type, int]] = {what: KINDS[what] for what in SEEN}
@@ -79,7 +80,7 @@ class Ledger:
             at_ms = moment.close.at_ms
             self.done += 1
             next_ms = self.opened[self.done] + self.every_ms if self.done <= last else at_ms * 2
-            if loops.day(int(next_ms)) != loops.day(at_ms):
+            if tables.day(int(next_ms)) != tables.day(at_ms):
                 self._put_fresh()
                 book, lanes, shelves = self._state()
                 both = np.hstack([lanes, shelves])
@@ -95,9 +96,9 @@ class Ledger:
         book, lanes, shelves = self._state()
         m, length, begin = len(lanes), len(stretch.mine), self.done
         opened = np.append(stretch.opened, self.opened[stretch.end : stretch.end + 1])
-        rows = np.zeros((ROWS + loops.ROWS_AT_A_CLOSE * m, WIDTH), np.int64)
+        rows = np.zeros((ROWS + tables.ROWS_AT_A_CLOSE * m, WIDTH), np.int64)
         days = np.zeros((64, 2 + book.size + lanes.size + shelves.size), np.int64)
-        desk = loops.Desk(
+        desk = tables.Desk(
             terms=_terms(self.book),
             instruments=self.instruments,
             book=book,
@@ -109,10 +110,10 @@ class Ledger:
             refusals=self.refusals,
         )
         detail_ms = self.every_ms // stretch.finer if stretch.finer else 0
-        lines = loops.History(
+        lines = tables.History(
             opened.reshape(-1, 1), length, self.every_ms, candles, touches, detail, detail_ms
         )
-        told = loops.Told(
+        told = tables.Told(
             self.equity[begin : begin + length].reshape(-1, 1),
             self.worth[begin : begin + length],
             days,
@@ -182,7 +183,7 @@ class Ledger:
     def _day_over(self, at_ms: int, state: I64) -> None:
         self.hash.update(state.astype("<i8", copy=False).tobytes())
         digest = self.hash.hexdigest()
-        self.digests.append((loops.day(at_ms), digest))
+        self.digests.append((tables.day(at_ms), digest))
         self.hash = blake2b(digest.encode(), digest_size=32)
 
     def _state(self) -> tuple[I64, I64, I64]:
@@ -211,7 +212,7 @@ class Ledger:
         assert callable(gather)
         history, ours = stretch.history, stretch.mine
         panel, m = history.panel, history.panel.instruments
-        candles = np.empty((len(ours) * m, loops.WORDS), np.int64)
+        candles = np.empty((len(ours) * m, tables.WORDS), np.int64)
         columns = (panel.open, panel.high, panel.low, panel.close, panel.volume, history.source)
         there = _cut(panel.there, ours)
         gather(*(_cut(c, ours) for c in columns), stretch.silenced, there, candles)
@@ -221,9 +222,9 @@ class Ledger:
             touches = np.ascontiguousarray(np.stack(pairs, axis=-1).reshape(-1, 2))
         if history.detail is not None:
             fine, inner = history.detail, stretch.fine_columns()
-            detail = np.empty((len(inner) * m, loops.WORDS), np.int64)
+            detail = np.empty((len(inner) * m, tables.WORDS), np.int64)
             source = np.full(fine.there.shape, int(history.source[0, 0]), np.int64)
-            quiet = np.full((m, len(inner)), loops.SILENT, np.int64)
+            quiet = np.full((m, len(inner)), tables.SILENT, np.int64)
             columns = (fine.open, fine.high, fine.low, fine.close, fine.volume, source)
             there = _cut(fine.there, inner)
             gather(*(_cut(c, inner) for c in columns), quiet, there, detail)
@@ -251,4 +252,4 @@ def _line(item: Event | Decision) -> list[int]:
     return line + [0] * (WIDTH - len(line))
 
 
-assert 2 + len(NO_ORDER) == loops.WHEN
+assert 2 + len(NO_ORDER) == tables.WHEN

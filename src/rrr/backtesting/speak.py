@@ -1,5 +1,7 @@
-"""numba learns four words of the core: an enum's member is its integer, `_replace` makes a changed
-copy, `read` and `write` are loads and stores.
+"""numba learns four words of the core.
+
+An enum's member is its integer, `_replace` makes a changed copy, `read` and `write` are loads and
+stores.
 
 In part these are numba's internals: its version is pinned, and the test that holds compiled and
 interpreted rows together guards them.

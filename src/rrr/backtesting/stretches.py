@@ -10,8 +10,8 @@ from rrr.core.events import Close, Detail, Event, Signal, Touch
 from rrr.core.market import Candle
 from rrr.neural_network.panel import I64, NUMBERS, Panel
 
+from .desk import SILENT, WORDS
 from .history import History
-from .loops import SILENT, WORDS
 
 NOTHING = np.zeros((0, WORDS), np.int64)
 

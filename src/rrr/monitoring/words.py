@@ -41,6 +41,12 @@ REJECTIONS: Final[Mapping[Rejection, str]] = {
     Rejection.CAPACITY: "the venue has no room for it",
     Rejection.COLLAR: "the candle opened beyond its limit",
     Rejection.NO_PRICE: "no candle opened to fill it",
+    Rejection.LIQUIDITY: "less was there than it asked for",
+    Rejection.POST_ONLY: "it would have taken, and was only to rest",
+    Rejection.REDUCE_ONLY: "it would have added, and was only to reduce",
+    Rejection.EXPIRED: "its time was over",
+    Rejection.PARTNER: "the other leg was filled",
+    Rejection.TERMS: "its kind, time in force and flags do not go together",
 }
 
 
