@@ -8,7 +8,6 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
-from functools import cache
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
@@ -30,9 +29,10 @@ from rrr.core import (
 
 from . import desk, loops
 
-CALLED = frozenset(
-    ("happens", "stopped", "struck", "touched", "day_over", "pursue")
-)  # what is rare
+# What is rare.
+CALLED = frozenset(("happens", "stopped", "struck", "touched", "day_over", "pursue"))
+# What holds all of `happens` and goes into `start` whole: optimised there, and not before.
+SWALLOWED = frozenset(("fills", "closes", "signals", "run"))
 
 
 class Loops(NamedTuple):
@@ -56,13 +56,26 @@ def code_hash() -> str:
     return digest.hexdigest()
 
 
-@cache
 def loops_compiled(folder: Path | None = None) -> Loops:
-    os.environ["NUMBA_CACHE_DIR"] = str((folder or usual_folder()) / code_hash())
+    """The compiled loops. numba asks for its folder once: the first that a process names it is."""
+    return _MADE[0] if _MADE else _made(folder or usual_folder())
+
+
+_MADE: list[Loops] = []
+
+
+def is_cold(folder: Path | None = None) -> bool:
+    """Whether they must be compiled first: half a minute, once a version."""
+    return not _MADE and not any(((folder or usual_folder()) / code_hash()).rglob("*.nbi"))
+
+
+def _made(folder: Path) -> Loops:
+    assert "numba" not in sys.modules, "numba reads the name of its folder when it is imported."
+    os.environ["NUMBA_CACHE_DIR"] = str(folder / code_hash())
     import numba
     from numba.extending import register_jitable
 
-    from . import speak  # noqa: F401
+    from . import speak
 
     for module in (
         market,
@@ -81,4 +94,6 @@ def loops_compiled(folder: Path | None = None) -> Loops:
         for name, function in list(vars(module).items()):
             if inspect.isfunction(function) and function.__module__ == module.__name__:
                 register_jitable(forceinline=name not in CALLED)(function)
-    return Loops(numba.njit(loops.start, cache=True), numba.njit(desk.gather, cache=True))
+    speak.optimise_all_but(SWALLOWED)
+    _MADE.append(Loops(numba.njit(loops.start, cache=True), numba.njit(desk.gather, cache=True)))
+    return _MADE[0]
