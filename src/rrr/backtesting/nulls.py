@@ -46,7 +46,8 @@ def random_entries(
 ) -> Null | str:
     """The run among its nulls; a sentence where there is nothing to move.
 
-    A history with fewer other places than `draws` gives each of them once.
+    A history with fewer other places than `draws` gives each of them once. No place is nearer than
+    the longest round trip lasted, or a quarter of the history.
     """
     panel = history.panel
     places = panel.times - history.begins
@@ -55,10 +56,12 @@ def random_entries(
     if places < 2:
         return "there is no other candle to move to"
     random = np.random.Generator(np.random.Philox(seed))
-    distances = 1 + random.permutation(places - 1)[:draws]
     begins_ms = int(panel.opened_at_ms[history.begins])
     begins = (trades.opened_ms - begins_ms) // panel.timeframe_ms
     length = np.maximum(-(-(trades.closed_ms - trades.opened_ms) // panel.timeframe_ms), 1)
+    # A few candles earlier, an entry catches the very move that led to it: that is no chance.
+    apart = max(1, min(int(length.max()), places // 4))
+    distances = random.permutation(np.arange(apart, places - apart + 1))[:draws]
     share, cost, made = _shares(result, trades)
     prices = [_prices(history, i) for i in range(panel.instruments)]
 
