@@ -43,6 +43,7 @@ def run(
     *,
     flows: Sequence[Flow] = (),
     compiled: bool = True,
+    digests: bool = True,
     progress: Progress | None = None,
     folder: Path | None = None,
 ) -> Result:
@@ -50,12 +51,12 @@ def run(
 
     Nothing is traded on before the column `history.begins`. A flow enters before the first close
     after it, or after the close of its own time. What touches fill is always interpreted. What was
-    compiled is kept in `folder`.
+    compiled is kept in `folder`. Trials by the hundred do without digests.
     """
     assert convictions.shape == history.panel.there.shape, "One opinion a candle, or silence."
     columns = np.flatnonzero(closing(history))
     closes = history.panel.opened_at_ms[columns] + history.panel.timeframe_ms
-    ledger = Ledger(book, history, columns)
+    ledger = Ledger(book, history, columns, digests=digests)
     ends = sorted({int(np.searchsorted(closes, flow.at_ms, side="right")) for flow in flows})
     waiting = sorted(flows, key=lambda flow: flow.at_ms)
     compiled = compiled and not book.assumptions.by_touch

@@ -81,7 +81,8 @@ def optimised(
     tests = [window.test for window in windows]
     play = partial(run, book=book, compiled=compiled, folder=folder)
     warm = book.law.warmup_candles
-    look = partial(looks_at, grid, history, play, warm, trainings, tests, objective, progress)
+    trial = partial(play, digests=False)
+    look = partial(looks_at, grid, history, trial, warm, trainings, tests, objective, progress)
     recipe, own, looks = _counted(home, family, grid, plan, settings, at_ms, look)
 
     *chosen, last = looks.train.argmax(axis=1).tolist()
