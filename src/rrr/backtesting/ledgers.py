@@ -4,7 +4,7 @@ A digest folds the digest of the day before, the rows of its day, and the state 
 close left it: account, purse, lanes and shelves, number by number.
 """
 
-from hashlib import blake2b
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -57,7 +57,7 @@ class Ledger:
         self.fresh: list[list[int]] = []  # of the interpreter
         self.done = 0
         self.digests: list[tuple[int, str]] = []
-        self.hash = blake2b(digest_size=32)
+        self.hash = sha256()
         self.world = NO_WORLD
         begins_ms = int(self.opened[0]) if closes else 0
         self._tell(Limits(begins_ms, book.law))
@@ -190,7 +190,7 @@ class Ledger:
         self.hash.update(state.astype("<i8", copy=False).tobytes())
         digest = self.hash.hexdigest()
         self.digests.append((tables.day(at_ms), digest))
-        self.hash = blake2b(digest.encode(), digest_size=32)
+        self.hash = sha256(digest.encode())
 
     def _state(self) -> tuple[I64, I64, I64]:
         """The world as tables."""
