@@ -1,3 +1,3 @@
 """RRR: a crypto trading daemon whose backtest, paper and live are one program."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
