@@ -74,31 +74,32 @@ class Stretch:
             source = np.broadcast_to(history.source[:, :1], history.detail.there.shape)
             fine = _rows(history.detail, source, ours)
             fine_ms, finer_ms = history.detail.opened_at_ms[ours], history.detail.timeframe_ms
-        bids, asks = history.bid[:, self.mine].T.tolist(), history.ask[:, self.mine].T.tolist()
-        told = self.silenced.T.tolist()
-        everybody = range(history.panel.instruments)
+        seen = bool(history.bid.any())
+        bids, asks = (
+            (history.bid[:, self.mine].T, history.ask[:, self.mine].T) if seen else ((), ())
+        )
+        told, m = self.silenced.T.tolist(), history.panel.instruments
         for place, opened_ms in enumerate(self.opened.tolist()):
             at_ms, candles = opened_ms + every_ms, tuple(coarse[place])
             here = {candle.instrument for candle in candles}
             inner = range(place * self.finer, (place + 1) * self.finer)
-            yield Moment(
-                tuple(
-                    Detail(int(fine_ms[j]) + finer_ms, int(fine_ms[j]), tuple(fine[j]))
-                    for j in inner
-                    if fine[j]
-                ),
-                Close(at_ms, opened_ms, candles, tuple(k for k in everybody if k not in here)),
-                tuple(
-                    Touch(at_ms, k, bids[place][k], asks[place][k])
-                    for k in everybody
-                    if bids[place][k]
-                ),
-                tuple(
-                    Signal(at_ms, k, told[place][k], 0)
-                    for k in everybody
-                    if told[place][k] != SILENT and k in here
-                ),
+            details = tuple(
+                Detail(int(fine_ms[j]) + finer_ms, int(fine_ms[j]), tuple(fine[j]))
+                for j in inner
+                if fine[j]
             )
+            missing = () if len(here) == m else tuple(k for k in range(m) if k not in here)
+            touches = tuple(
+                Touch(at_ms, k, int(bids[place][k]), int(asks[place][k]))
+                for k in range(m if seen else 0)
+                if bids[place][k]
+            )
+            signals = tuple(
+                Signal(at_ms, k, bps, 0)
+                for k, bps in enumerate(told[place])
+                if bps != SILENT and k in here
+            )
+            yield Moment(details, Close(at_ms, opened_ms, candles, missing), touches, signals)
 
 
 def _rows(panel: Panel, source: I64, columns: I64) -> list[list[Candle]]:
