@@ -17,8 +17,9 @@ from typing import Any, Final
 import pytest
 
 from rrr import cli
-from rrr.cli.commands import COMMANDS, reading
-from rrr.cli.parsing import MARKET, SESSION
+from rrr.cli.commands import reading
+from rrr.cli.options import MARKET
+from rrr.cli.parsing import COMMANDS, SESSION
 from rrr.config import Home
 from rrr.core import errors
 from rrr.core.errors import RRRError

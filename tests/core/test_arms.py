@@ -278,6 +278,14 @@ def test_a_triggered_stop_ends_its_target_first() -> None:
     assert sale(talk.says(Status.CANCELLED, stop)).cause == Cause.STOP
 
 
+def test_what_is_held_is_protected_again_while_more_is_on_its_way() -> None:
+    talk, stop, more = adding()
+    assert (more.kind, talk.lane.order.filled) == (Kind.TAKE, 0)
+    (again,) = talk.says(Status.CANCELLED, stop)
+    assert isinstance(again, Order)
+    assert (again.kind, again.quantity) == (Kind.STOP, stop.quantity)
+
+
 def test_a_trailing_stop_is_set_again_where_the_best_price_raised_it() -> None:
     talk, stop, more = adding(trail_bps=100)
     assert (stop.kind, stop.trail) == (Kind.TRAILING, talk.lane.trail)

@@ -75,10 +75,6 @@ def think_all_is_covered(honest: Callable[..., int]) -> object:
     return lambda order, lane, instrument: 1
 
 
-def ask_ever_more(honest: Callable[..., int]) -> object:
-    return lambda law, instrument, price, side, attempt: honest(law, instrument, price, side, 1)
-
-
 def keep_what_a_purchase_held(honest: Callable[..., shelf.Matched]) -> object:
     def ended(purse: shelf.Purse, *args: object) -> shelf.Matched:
         return honest(purse, *args)._replace(purse=purse)
@@ -105,7 +101,6 @@ def let_them_rest(honest: Callable[..., object]) -> object:
         ("arms.wish", wish_in_floats),
         ("matching.uncovered", end_no_partner),
         ("pursuit.covers", think_all_is_covered),
-        ("rules.collar", ask_ever_more),
         ("matching.ended", keep_what_a_purchase_held),
         ("pursuit.recalled", let_them_rest),
     ],

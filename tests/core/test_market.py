@@ -1,7 +1,7 @@
 """Products are exact and rounded as they say, at any size the door lets in."""
 
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil, floor, isqrt
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +17,7 @@ from rrr.core.market import (
     fits,
     lots,
     purchase,
+    root,
     sellable,
     share_ppm,
     up,
@@ -76,11 +77,16 @@ def test_a_seller_is_met_below_the_middle_and_never_below_one_point() -> None:
     assert bid(instrument(half_spread_ppm=PPM), PRICE, 0) == 1
 
 
-def test_a_purchase_takes_its_cost_and_the_fee_of_a_taker_both_rounded_up() -> None:
-    odd = instrument(fee_taker_ppm=1_234)
+@pytest.mark.parametrize("maker_ppm", [-250, 0, 1_234])
+@pytest.mark.parametrize("taker_ppm", [0, 1_234])
+def test_a_purchase_takes_its_cost_and_the_dearer_fee_both_rounded_up(
+    maker_ppm: int, taker_ppm: int
+) -> None:
+    odd = instrument(fee_maker_ppm=maker_ppm, fee_taker_ppm=taker_ppm)
+    dearer = max(maker_ppm, taker_ppm)
     quantity = 12_345_678_901
     money = ceil(Fraction(quantity * (PRICE + 1), odd.scale))
-    assert purchase(odd, PRICE + 1, quantity) == money + ceil(Fraction(money * 1_234, PPM))
+    assert purchase(odd, PRICE + 1, quantity) == money + ceil(Fraction(money * dearer, PPM))
 
 
 def test_what_a_venue_takes_is_at_least_a_lot_and_its_minimums() -> None:
@@ -96,6 +102,12 @@ def test_what_a_venue_takes_is_at_least_a_lot_and_its_minimums() -> None:
 def test_dust_is_what_remains_above_whole_lots() -> None:
     assert lots(BTC, 5 * BTC.lot + 1) == 5 * BTC.lot
     assert lots(BTC, BTC.lot - 1) == 0
+
+
+@LAWS
+@given(st.one_of(st.integers(0, 10_000), st.integers(0, (1 << 62) - 1)))
+def test_a_root_is_the_whole_part_of_it(number: int) -> None:
+    assert root(number) == isqrt(number)
 
 
 def test_sources_are_told_apart() -> None:

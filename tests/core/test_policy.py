@@ -6,7 +6,7 @@ from rrr.core import policy, rules
 from rrr.core.market import BPS, PPM, Instrument, Source, cost, down, worth
 from rrr.core.orders import Kind, Side
 from rrr.core.rules import Refusal
-from rrr.core.state import SWING_ONE, Account, Lane, Law
+from rrr.core.state import SWING_ONE, Account, Lane, Law, Sizing
 from tests.builders import BTC, CAPITAL, LAW, PRICE, RICH, candle, instrument, lane, law, order
 
 CALM = lane(volatility_ppm=10_000)
@@ -52,6 +52,25 @@ def test_what_is_wished_is_never_refused_for_its_size(collar_bps: int) -> None:
         assert rules.refuse(wide, RICH, CALM, BTC, wanted, CALM.marked_at_ms) == Refusal.NONE
         more = rules.refuse(wide, RICH, CALM, BTC, wanted + BTC.lot, CALM.marked_at_ms)
         assert more in (Refusal.NOTIONAL_MAX, Refusal.EXPOSURE)
+
+
+def test_a_full_conviction_may_be_a_share_of_equity_however_the_market_moves() -> None:
+    shares = law(sizing=int(Sizing.EQUITY), exposure_max_bps=3_000)
+    for volatility_ppm in (0, 10_000, 900_000):
+        here = CALM._replace(volatility_ppm=volatility_ppm)
+        for conviction, share in ((1_000, 1_000), (2_500, 2_500), (10_000, 3_000)):
+            wanted = wish(conviction, shares, here=here)
+            assert 0 <= CAPITAL * share // BPS - cost(BTC, LIMIT, wanted) < cost(BTC, LIMIT, 1_000)
+
+
+def test_a_full_conviction_may_be_so_many_coins_whatever_they_cost() -> None:
+    coins = law(sizing=int(Sizing.UNITS))
+    of = instrument(unit=3 * COIN)
+    for mark in (PRICE // 100, PRICE, 100 * PRICE):
+        here = CALM._replace(mark=mark)
+        assert wish(10_000, coins, here=here, of=of) == 3 * COIN
+        assert wish(5_000, coins, here=here, of=of) == 3 * COIN // 2
+        assert wish(0, coins, here=here, of=of) == 0
 
 
 def test_a_wish_is_in_whole_lots() -> None:

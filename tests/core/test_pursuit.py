@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from rrr.core.events import Close, Command, Decision, Event, Halted, Listing, Refused, Verb
-from rrr.core.market import BPS, PPM, Instrument, up
+from rrr.core.market import BPS, PPM, Instrument, purchase, up
 from rrr.core.orders import (
     Cancel,
     Cause,
@@ -17,6 +17,7 @@ from rrr.core.orders import (
     Status,
     TimeInForce,
 )
+from rrr.core.pursuit import held_for
 from rrr.core.rules import Refusal, collar
 from rrr.core.shelf import NO_ASSUMPTIONS, Assumptions
 from rrr.core.state import Halt, Law, Sizing
@@ -27,10 +28,13 @@ from tests.builders import (
     LIQUID,
     PRICE,
     Session,
+    account,
     candle,
     holding,
     instrument,
+    lane,
     law,
+    order,
     session,
 )
 
@@ -188,6 +192,18 @@ def test_a_purchase_of_a_time_that_is_over_keeps_what_it_bought() -> None:
     assert ends(new.close(candle(PRICE))) == [Rejection.EXPIRED]
     assert new.lane.stop.quantity == new.lane.quantity == 5 * COIN
     assert (new.lane.due, new.account.held) == (0, 0)
+
+
+def test_what_the_rest_of_a_purchase_holds_is_never_more_than_is_there() -> None:
+    """Its parts were rounded up one by one, and may have cost a quantum more than the whole."""
+    wanted, rest = order(kind=int(Kind.LIMIT)), 3 * BTC.lot
+    needs = purchase(BTC, wanted.price, rest)
+    for cash, holds in ((needs + 9, needs), (needs, needs), (needs - 2, needs - 2)):
+        before = lane(order=wanted, hold=needs + 5)
+        mine, after = held_for(account(cash=cash, held=needs + 5), before, BTC, rest)
+        assert mine.held == after.hold == holds
+    mine, after = held_for(account(held=7), lane(order=wanted, hold=7), BTC, 0)
+    assert mine.held == after.hold == 0
 
 
 TAKES = [

@@ -161,6 +161,24 @@ def test_cash_is_enough_when_it_pays_the_collar_and_the_fee() -> None:
     assert judge(FINE.but("account", held=CAPITAL - needed + 1)) is Refusal.CASH
 
 
+def test_a_purchase_that_rests_is_judged_by_the_stop_below_where_it_rests() -> None:
+    least = FINE.but("instrument", notional_min=STOPPED)
+    assert judge(least) is Refusal.NONE
+    assert judge(least.but("law", maker_offset_bps=1)) is Refusal.NONE
+    patient = least.but("law", maker_offset_bps=1, entry_maker=1)
+    assert judge(patient) is Refusal.NOTIONAL_MIN
+    assert judge(patient.but("law", maker_offset_bps=0)) is Refusal.NONE
+
+
+@pytest.mark.parametrize("dearer", ["fee_maker_ppm", "fee_taker_ppm"])
+def test_what_the_dearer_fee_in_the_base_leaves_must_be_sellable(dearer: str) -> None:
+    charged = FINE.but("instrument", fee_in_base=1, fee_maker_ppm=0, fee_taker_ppm=0)
+    dear = charged.but("instrument", **{dearer: 10_000})
+    left = COIN * 99 // 100
+    assert judge(dear.but("instrument", quantity_min=left)) is Refusal.NONE
+    assert judge(dear.but("instrument", quantity_min=left + 1)) is Refusal.QUANTITY_MIN
+
+
 def test_approved_but_unfilled_grains_are_pending_too() -> None:
     assert judge(FINE.but("lane", due=COIN)) is Refusal.PENDING
 

@@ -54,6 +54,10 @@ def limit(**changes: int) -> Venue:
     return Venue(order=LIMIT._replace(**changes))
 
 
+STRANGERS = COINS._replace(
+    stop=STOP._replace(sequence=9, quantity=COIN // 2), target=TARGET._replace(quantity=COIN // 2)
+)
+
 NO: list[tuple[str, Rejection, Venue]] = [
     ("more than the cash", Rejection.INSUFFICIENT, Venue(Purse(0, 0))),
     ("cash that is held", Rejection.INSUFFICIENT, Venue(Purse(CAPITAL, CAPITAL))),
@@ -72,6 +76,11 @@ NO: list[tuple[str, Rejection, Venue]] = [
         "coins that a target holds whose stop is gone",
         Rejection.INSUFFICIENT,
         Venue(shelf=COINS._replace(target=TARGET), order=STOP._replace(sequence=9)),
+    ),
+    (
+        "coins of a stop and of a target that is not its partner",
+        Rejection.INSUFFICIENT,
+        Venue(shelf=STRANGERS, order=SELL._replace(quantity=COIN // 2)),
     ),
     (
         "to reduce more than there is",

@@ -330,7 +330,7 @@ STOPPED: list[tuple[str, Law, Any, Words]] = [
 
 @pytest.mark.parametrize(("how", "under", "event", "said"), STOPPED, ids=[r[0] for r in STOPPED])
 def test_a_stop(how: str, under: Law, event: Any, said: Words) -> None:
-    here = holding(under)
+    here = holding(under, ONE._replace(half_spread_ppm=5_000))
     assert (here.now.lane.stop.price, here.now.lane.half_spread) == (STOPS, TICK)
     assert here.saw(event) == said
 

@@ -88,7 +88,7 @@ def test_a_name_and_its_usual_parameters_are_one_session(tmp_path: Path) -> None
     with living(house, "champion:weekday=1,traded=64 (unproven)") as process:
         assert kill(process).code == -9
     again = House(tmp_path, ("--candles", "9000", *TWO, "--signals", "champion:traded=64"), HUMAN)
-    with living(again, "session paper-1 goes on after row") as process:
+    with living(again, "session paper-1 ") as process:
         assert stopped(process).code == 0
     assert house.ask("SELECT count(*) FROM sessions") == [(1,)]
 

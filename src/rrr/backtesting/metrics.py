@@ -20,7 +20,7 @@ from rrr.backtesting.performance import YEAR_DAYS, Returns, Rolling, Told
 from rrr.backtesting.result import Result
 from rrr.backtesting.trades import Trades
 from rrr.core.events import Flow
-from rrr.core.market import QUANTA, Source
+from rrr.core.market import BPS, QUANTA, Source
 from rrr.core.orders import Rejection, Report
 from rrr.core.rules import Refusal
 from rrr.neural_network.panel import Mask
@@ -51,7 +51,7 @@ class Use(NamedTuple):
 
     pnl_ratio: float | None  # of all deposits
     exposure_ratio: float | None
-    in_market_ratio: float | None  # of the closes: those at which anything was held
+    in_market_ratio: float | None  # of the closes: those at which more than dust was held
     turnover_ratio: float | None
     turnover_yearly_ratio: float | None
     matched_hold_ratio: float | None
@@ -191,7 +191,7 @@ def _use(
     return {
         "pnl_ratio": money.pnl / money.capital,
         "exposure_ratio": float((worth / equity).mean()),
-        "in_market_ratio": float((worth > 0).mean()),
+        "in_market_ratio": float((worth * BPS >= equity).mean()),
         "turnover_ratio": turnover,
         "turnover_yearly_ratio": yearly,
         "matched_hold_ratio": matched,

@@ -5,6 +5,7 @@ stops reading either stops nothing.
 """
 
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -44,6 +45,7 @@ def command(arguments: Sequence[str]) -> int:
                 "Run it without -O, and without PYTHONOPTIMIZE.",
             )
         options = parsed(arguments)
+        options.typed = shlex.join(["rrr", *arguments])
         return int(options.do(options))
     except RRRError as error:
         return failed(error, "--json" in arguments)

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import re
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -187,7 +188,8 @@ def home_of(options: argparse.Namespace) -> "Home":
     return Home.at(options.home)
 
 
-def load(options: argparse.Namespace, home: "Home") -> "Loaded":
+def load(options: argparse.Namespace, home: "Home", *, past: bool = False) -> "Loaded":
+    """The settings in force, as a strategy that is asked for is made for them."""
     from rrr.config import load as read
 
     overrides: dict[str, object] = {
@@ -195,16 +197,47 @@ def load(options: argparse.Namespace, home: "Home") -> "Loaded":
         for name, value in vars(options).items()
         if name.startswith("set_")
     }
+    if getattr(options, "timerange", None):
+        overrides |= span(options)
     for pair in options.set:
         name, found, value = pair.partition("=")
         if not found:
             raise UsageError(f"--set {pair} says no value.", "Write it as --set NAME=VALUE.")
         overrides[name] = value
-    return read(home, options.config, overrides)
+    loaded = read(home, options.config, overrides, past=past)
+    if loaded.settings.signals in (None, "baseline", "model"):
+        return loaded
+    from rrr.wiring.strategies import as_usual
+
+    return as_usual(loaded)
+
+
+def span(options: argparse.Namespace) -> dict[str, object]:
+    """What --timerange says: 20230101-20240101, 20230101- or -20240101."""
+    given = re.fullmatch(r"(\d{8})?-(\d{8})?", options.timerange)
+    if given is None or not any(given.groups()):
+        raise UsageError(
+            f"--timerange {options.timerange} is no span.",
+            "Write it as 20230101-20240101; either date may be left out.",
+        )
+    if options.set_from or options.set_to:
+        raise UsageError(
+            "--timerange is --from and --to in one, and one of them is there as well.",
+            "Leave it or them out.",
+        )
+    return dict(zip(("from", "to"), given.groups(), strict=True))
 
 
 @contextmanager
 def reading(options: argparse.Namespace) -> Iterator[sqlite3.Connection]:
+    """One moment of the database of a home, while a daemon goes on."""
+    with looking(options) as connection:
+        connection.execute("BEGIN")
+        yield connection
+
+
+@contextmanager
+def looking(options: argparse.Namespace) -> Iterator[sqlite3.Connection]:
     """The database of a home, to look at."""
     from rrr.database.client import database_path
     from rrr.database.opening import MODES, connect_read_only, told
@@ -213,7 +246,6 @@ def reading(options: argparse.Namespace) -> Iterator[sqlite3.Connection]:
     try:
         connection = connect_read_only(path, MODES[options.mode])
         with closing(connection), told(path):
-            connection.execute("BEGIN")  # one moment of the database, while a daemon goes on
             yield connection
     except OSError as error:
         raise HomeUnusable(

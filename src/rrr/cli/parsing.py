@@ -9,25 +9,19 @@ from typing import Any, NoReturn
 from rrr import __version__
 from rrr.core.errors import UsageError
 
-from .commands import COMMANDS, trade
+from . import research_options
+from .commands import COMMANDS as DAEMON
+from .commands import trade
+from .options import MODE, configured
+from .research import EXPORT, RESEARCH
 
+COMMANDS = {**DAEMON, "export": EXPORT, **RESEARCH}
 LOGS = ("trading", "system", "audit")
-MODE: dict[str, Any] = {"choices": ["paper", "live"], "default": "paper"}
-MARKET = (
-    ("market", "NAME", "simulated, replay, or an exchange such as kraken"),
-    ("address", "URL", "where the exchange is asked, if not at its own"),
-    ("replay", "PATH", "recorded candles: one parquet or CSV file, or a tree"),
-    ("symbols", "LIST", "BTC-USD,ETH-USD …; or else all there are"),
-    ("timeframe", "SPAN", "of one candle: 1m, 5m, 1d …; or else 1h"),
-    ("from", "TIME", "the first candle opens at this UTC date or later"),
-    ("to", "TIME", "no candle opens at this UTC date or later"),
-    ("candles", "N", "end after so many closing times"),
-)
 SESSION = (
     ("capital", "AMOUNT", "of the quote currency, at the beginning"),
     ("speed", "N", "times real time, or max"),
     ("seed", "N", "where all randomness begins"),
-    ("signals", "NAME", "who has the opinion: model or baseline"),
+    ("signals", "NAME", "who has the opinion: model, baseline, a strategy"),
 )
 LINES_MAX = 1_000_000
 EPILOG = """A run that was stopped or killed goes on when the same command is given again.
@@ -103,7 +97,7 @@ def trading(shared: Parser) -> Parser:
         epilog=EPILOG,
     )
     one.add_argument("--version", action="version", version=f"rrr {__version__}")
-    session = configured(one)
+    _, session = configured(one, "the session", SESSION)
     session.add_argument("--new", action="store_true", help="begin anew, even if one is unfinished")
     session.add_argument("--mode", **MODE, help="live says what it lacks")
     session.add_argument("--dry-run", action="store_true", help="another name of --mode paper")
@@ -123,9 +117,11 @@ def commanded(name: str, shared: Parser) -> Parser:
             one.add_argument(
                 "what", nargs="?", choices=["show"], metavar="show", help="may be left out"
             )
-            configured(one)
+            configured(one, "the session", SESSION)
         case "train":
-            configured(one)
+            configured(one, "the session", SESSION)
+        case name if name in RESEARCH or name == "export":
+            research_options.add(name, one)
         case "logs":
             one.add_argument(
                 "log", nargs="?", choices=LOGS, default=LOGS[0], help=f"or else {LOGS[0]}"
@@ -150,19 +146,6 @@ def commanded(name: str, shared: Parser) -> Parser:
     return one
 
 
-def configured(one: Parser) -> Any:
-    """Add the options that are settings; the group of those that describe a session."""
-    one.add_argument("--config", type=Path, metavar="FILE", help="another trading_config.yml")
-    one.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting"
-    )
-    market, session = one.add_argument_group("the market"), one.add_argument_group("the session")
-    for group, settings in ((market, MARKET), (session, SESSION)):
-        for name, value, meaning in settings:
-            group.add_argument(f"--{name}", metavar=value, help=meaning, dest=f"set_{name}")
-    return session
-
-
 USAGES = {
     "status": "status [SESSION]",
     "why": "why INSTRUMENT [--at TIME]",
@@ -173,9 +156,16 @@ USAGES = {
     "resume": "resume [--reason TEXT]",
     "panic": "panic [--reason TEXT]",
     "config": "config show",
+    "export": "export FOLDER [--session SESSION]",
+    "backtest": "backtest [--strategy NAME] [option …]",
+    "optimise": "optimise GRID [option …]",
+    "runs": "runs [RUN]",
+    "reproduce": "reproduce [RUN]",
+    "check-lookahead": "check-lookahead STRATEGY",
+    "costs": "costs [VENUE[:TIER]]",
 }
 OVERVIEW = "\n".join(
-    f"  {usage:<38}{meaning}"
+    f"  {usage:<42}{meaning}"
     for usage, meaning in (
         ("rrr [option …]", "trade (no command means this)"),
         *((f"rrr {USAGES.get(name, name)}", meaning) for name, (meaning, _) in COMMANDS.items()),

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from rrr.backtesting.report.model import Figure
-from rrr.monitoring.words import count, stamp
+from rrr.core.rules import Refusal
+from rrr.monitoring.words import REFUSALS, count, stamp
 from rrr.wiring.backtest_numbers import NONE, Numbers, share, signed, whole, within
 
 CHANCE: Final = 0.05  # what chance does as often is no skill shown
 SURE: Final = 0.95
+NO_WISH: Final = "no opinion was strong enough to buy"
 HALTS: Final = {"drawdown": "the fall from its peak was larger than `risk.drawdown_max_bps`"}
 
 
@@ -36,11 +38,20 @@ def _warnings(of: Numbers) -> Iterator[Figure]:
         yield Figure("market", "SYNTHETIC", words, wary=True)
     if run.in_sample:
         yield Figure("sample", "IN SAMPLE", of.told["about"]["in_sample"], wary=True)
+    if not of.told["traded"]:
+        reason = next(iter(of.told["refusals"]), None)
+        why = f"what was wished for was refused: {words_of(reason)}" if reason else NO_WISH
+        yield Figure("trades", "NONE", why, wary=True)
     for one in of.told["halts"]:
         if one["halt"] != "none":
             since = f"since {stamp(one['at_ms'])} nothing was opened"
             why = HALTS.get(one["halt"], "it was told to take no new risk")
             yield Figure("halt", one["halt"], f"{since}: {why}", wary=True)
+
+
+def words_of(reason: str) -> str:
+    """Of the refusal that stood in the way most often."""
+    return REFUSALS[Refusal[reason.upper()]]
 
 
 def _costs(of: Numbers) -> Figure:

@@ -22,6 +22,7 @@ from rrr.core.state import Halt
 Told = dict[str, Any]
 
 NOT_ASKED: Final = "nobody asked for it"
+ALONE: Final = Tried(1, None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,17 +36,18 @@ class Found:
     reshuffled: Played | str
     bootstrapped: Played | str
     rechained: Played | str
+    tried: Tried = ALONE
 
     def deflated(self, tried: Tried) -> "Found":
         """The same, judged by all that was tried."""
-        of = sharpe.moments(self.metrics.daily.returns)
-        if of is None:
-            return self
-        share = sharpe.deflated(of, tried.recipes, tried.variance)
-        returns = self.metrics.returns._replace(sharpe_deflated=share)
-        return replace(self, metrics=replace(self.metrics, returns=returns))
+        of, metrics = sharpe.moments(self.metrics.daily.returns), self.metrics
+        if of is not None:
+            share = sharpe.deflated(of, tried.recipes, tried.variance)
+            returns = metrics.returns._replace(sharpe_deflated=share)
+            metrics = replace(metrics, returns=returns)
+        return replace(self, metrics=metrics, tried=tried)
 
-    def as_json(self, tried: Tried) -> Told:
+    def as_json(self) -> Told:
         told: Told = self.metrics.as_json()
         reasons = dict(told.pop("reasons"))
         if isinstance(self.null, Null):
@@ -58,7 +60,7 @@ class Found:
             if isinstance(played, str):
                 reasons[name] = played
         halts = [{"at_ms": at_ms, "halt": halt} for at_ms, halt in halted(self.result)]
-        trials = {"recipes": tried.recipes, "sharpe_daily_variance": tried.variance}
+        trials = {"recipes": self.tried.recipes, "sharpe_daily_variance": self.tried.variance}
         return told | {"halts": halts, "trials": trials, "reasons": reasons}
 
 

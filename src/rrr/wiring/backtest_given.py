@@ -8,12 +8,15 @@ import asyncio
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, Final
 
+from rrr.backtesting import records
 from rrr.backtesting.history import History, history_of
 from rrr.backtesting.history_files import readable
 from rrr.backtesting.runner import Book
-from rrr.config import Home, Loaded, show_json
+from rrr.config import Home, Loaded, Settings, show_json
 from rrr.core.market import QUANTA, Instrument
 from rrr.data_pipeline.market import Market
 from rrr.neural_network.panel import I64
@@ -25,6 +28,7 @@ from rrr.wiring.beginning import market_of, recorded
 from rrr.wiring.strategies import as_usual, meant
 from rrr.wiring.teller import Teller
 
+THERE: Final = "what there was"  # the origin of a span that nobody chose
 Seen = tuple[Strategy, History]
 
 
@@ -35,12 +39,17 @@ class Given:
     loaded: Loaded
     strategy: Strategy
     history: History
-    convictions: I64
     book: Book
+    known: str = ""  # why what comes of it is nothing new; empty: it may be
 
     @property
     def symbols(self) -> list[str]:
         return [one.spec.symbol for one in self.history.quoted]
+
+    @property
+    def family(self) -> str:
+        """What is optimised together."""
+        return records.family_of(self.history.about["market"], self.symbols, self.timeframe)
 
     @property
     def timeframe(self) -> str:
@@ -51,11 +60,23 @@ class Given:
         """Those that may be traded on."""
         return int(self.history.panel.there[:, self.history.begins :].sum())
 
+    @property
+    def steps(self) -> int:
+        """Every candle that a run meets, the finer ones too."""
+        detail = self.history.detail
+        finer = 0 if detail is None else int(detail.there.sum())
+        return int(self.history.panel.there.sum()) + finer
+
     def about(self) -> dict[str, Any]:
         """What a page says of the market."""
         history = self.history
         quote = history.quoted[0].spec.quote
-        return {"title": history.title, "quote": quote, "notes": list(history.notes)}
+        notes = list(history.notes)
+        return {"title": history.title, "quote": quote, "notes": notes, "in_sample": self.known}
+
+    def opinions(self) -> I64:
+        """What the strategy says at every close. Raise StrategyBroken."""
+        return asked(self.strategy, self.history.panel, self.symbols)
 
     def settings(self) -> dict[str, Mapping[str, Any]]:
         """As a row keeps them: each with its origin, and what a cost profile made of the costs."""
@@ -70,21 +91,22 @@ class Given:
 def given(
     home: Home, loaded: Loaded, progress: Progress, strategy: Strategy | None = None
 ) -> Given:
-    """Read the candles and ask the strategy; without one, the strategy that the settings name."""
+    """The candles, and who is to be asked of them: by default whom the settings name."""
     loaded = from_anywhere(loaded)
     progress.stage("loading")
     strategy, history = seen(home, loaded, progress, strategy)
-    loaded = as_usual(loaded, strategy)
-    settings = loaded.settings
-    book = Book(
+    loaded = pinned(as_usual(loaded, strategy), history)
+    return Given(loaded, strategy, history, book_of(loaded.settings, history))
+
+
+def book_of(settings: Settings, history: History) -> Book:
+    """The terms that a book begins with."""
+    return Book(
         law_of(settings, history.panel.timeframe_ms),
         [instrument_of(settings, i, 1, one.spec) for i, one in enumerate(history.quoted)],
         assumptions_of(settings),
         int(settings.capital * QUANTA),
     )
-    progress.stage("asking")
-    symbols = [one.spec.symbol for one in history.quoted]
-    return Given(loaded, strategy, history, asked(strategy, history.panel, symbols), book)
 
 
 def seen(home: Home, loaded: Loaded, progress: Progress, strategy: Strategy | None = None) -> Seen:
@@ -122,6 +144,22 @@ def from_anywhere(loaded: Loaded) -> Loaded:
         return loaded
     settings = loaded.settings.model_copy(update={"replay": path.absolute()})
     return replace(loaded, settings=settings)
+
+
+def pinned(loaded: Loaded, history: History) -> Loaded:
+    """The same, with the span that an exchange had just now: later it has another."""
+    if not loaded.settings.real:
+        return loaded
+    panel = history.panel
+    ends_ms = int(panel.opened_at_ms[-1]) + panel.timeframe_ms
+    begin, end = (
+        datetime.fromtimestamp(at_ms / 1000, UTC)
+        for at_ms in (int(panel.opened_at_ms[history.begins]), ends_ms)
+    )
+    span = {"from_": begin, "to": end, "candles": None}
+    origins = {**loaded.origins, **dict.fromkeys(("from", "to", "candles"), THERE)}
+    settings = loaded.settings.model_copy(update=span)
+    return replace(loaded, settings=settings, origins=MappingProxyType(origins))
 
 
 def charged(one: Instrument) -> str:

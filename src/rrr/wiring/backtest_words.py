@@ -23,13 +23,16 @@ WIDTH: Final = 100
 NAME: Final = 14  # columns of a figure's name
 VALUE: Final = 16
 NOTES: Final = 6  # of the history; the report has all of them
-OWN: Final = (*records.OF_THE_FAMILY, "seed", "fills.detail")  # told elsewhere on the page
+OWN: Final = (*records.OF_THE_FAMILY, "seed")  # told elsewhere on the page
 MARK: Final = "!"  # before what to be careful about
 
 
 def in_words(run: Run, home: Home) -> str:
     """The whole page."""
     of = Numbers(run)
+    if "walk" in run.metrics:
+        page = [run.metrics["walk"]["page"], *("\n".join(table(one)) for one in tables(of))]
+        return "\n\n".join([*page, "\n".join(places(run, home))])
     parts = [
         "\n".join(head(run)),
         *("\n".join(table(one)) for one in tables(of)),

@@ -7,7 +7,7 @@ Whoever stops it in between leaves the look, and nothing else.
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,14 +17,13 @@ from rrr import __version__
 from rrr.backtesting import records, trade_list
 from rrr.backtesting.compiled import code_hash, usual_folder
 from rrr.backtesting.nulls import DRAWS
-from rrr.backtesting.records import Difference
+from rrr.backtesting.records import Look
 from rrr.backtesting.result import Result
 from rrr.backtesting.runner import run
 from rrr.config import Home, Loaded
-from rrr.config.choosing import restored
 from rrr.core.errors import UsageError
 from rrr.database.research import Run
-from rrr.neural_network.strategies.naming import named
+from rrr.neural_network.panel import I64
 from rrr.trading.engine.opening import core_hash
 from rrr.wiring.backtest_found import Found, found
 from rrr.wiring.backtest_given import Given, given
@@ -35,6 +34,7 @@ from rrr.wiring.beginning import clean, now_ms
 from rrr.wiring.strategies import learned_from
 
 KIND: Final = "backtest"
+FEW: Final = 150_000  # candles that take Python some seconds, and the compiler a minute
 COMPILING: Final = "compiling the core, once for this version: about a minute"
 CHOSEN: Final = "Its settings were chosen on these very candles."
 
@@ -52,54 +52,70 @@ class Asked:
     worlds: int = 0  # other histories to run it on
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A look that stands in the trial ledger, and when it began."""
+
+    look: Look
+    at_ms: int
+    began_s: float
+
+
 def backtest(home: Home, loaded: Loaded, asked: Asked, progress: Progress) -> Run:
     """Run it, and write down all of it."""
     began_s, at_ms = time.perf_counter(), now_ms()
-    trade_list.refuse_unknown(asked.trades or Path("trades.csv"))
+    refuse_unwritable(asked)
     of = given(home, loaded, progress)
-    why = in_sample(of, asked)
+    of = replace(of, known=in_sample(of, asked))
+    progress.stage("asking")
+    opinions = of.opinions()
     home.prepare()
-    family = records.family_of(of.history.about["market"], of.symbols, of.timeframe)
     recipe = records.recipe_of(of.strategy, of.settings())
-    [look] = records.begun(home, KIND, family, [recipe], at_ms)
-    with placing(home, look.name) as folder:
-        result = ran(of, asked.compiled, progress)
-        told = reckoned(of, result, asked, progress)
-        tried = records.tried(home, family, recipe, told.metrics.returns.sharpe_daily)
-        told = told.deflated(tried)
+    [look] = records.begun(home, KIND, of.family, [recipe], at_ms)
+    result = ran(of, opinions, asked.compiled, progress)
+    told = reckoned(of, result, asked, progress)
+    tried = records.tried(home, of.family, recipe, told.metrics.returns.sharpe_daily)
+    return kept(home, of, asked, Counted(look, at_ms, began_s), told.deflated(tried), progress)
+
+
+def kept(
+    home: Home,
+    of: Given,
+    asked: Asked,
+    counted: Counted,
+    found: Found,
+    progress: Progress,
+    walk: Mapping[str, Any] | None = None,
+) -> Run:
+    """Put its files in their places, and last of all its row; or nothing of it."""
+    name = counted.look.name
+    with placing(home, name) as folder:
         trades = (asked.trades or folder / "trades.csv").absolute()
         report = (asked.report or folder / "report.html").absolute()
+        sharpe = found.metrics.returns.sharpe_daily
         row = Run(
-            trial=look.trial,
-            name=look.name,
+            trial=counted.look.trial,
+            name=name,
             parent=None,
-            at_ms=at_ms,
-            family=family,
+            at_ms=counted.at_ms,
+            family=of.family,
             command=clean(asked.command),
-            in_sample=bool(why),
+            in_sample=bool(of.known),
             synthetic=of.history.synthetic,
             candles=of.candles,
-            seconds=round(time.perf_counter() - began_s, 3),
+            seconds=round(time.perf_counter() - counted.began_s, 3),
             trades_path=from_home(home, trades),
             report_path=from_home(home, report),
-            sharpe=told.metrics.returns.sharpe_daily,
-            metrics=told.as_json(tried) | {"about": of.about() | {"in_sample": why}},
-            **identity(of, result),
+            sharpe=sharpe,
+            metrics=found.as_json() | {"about": of.about()} | ({"walk": walk} if walk else {}),
+            **identity(of, found.result) | ({"strategy": walk["strategy"]} if walk else {}),
         )
         progress.stage("report")
-        page = written(row, of, told)
-        trade_list.write(trades, told.trades, [one.spec for one in of.history.quoted])
+        page = written(row, of, found)
+        trade_list.write(trades, found.trades, [one.spec for one in of.history.quoted])
         trade_list.put(report, page.encode())
         records.remember(home, [row])
     return row
-
-
-def again(home: Home, name: str | None, compiled: bool, progress: Progress) -> Difference:
-    """Make a run anew from its row alone, and say whether it is the same."""
-    old = records.recalled(home, name)
-    of = given(home, restored(old.settings, home), progress, named(old.strategy))
-    result = ran(of, compiled, progress)
-    return records.difference(old, replace(old, **identity(of, result)))
 
 
 def identity(of: Given, result: Result) -> dict[str, Any]:
@@ -129,9 +145,21 @@ def in_sample(of: Given, asked: Asked) -> str:
     return learned or (CHOSEN if asked.in_sample else "")
 
 
-def ran(of: Given, compiled: bool, progress: Progress) -> Result:
-    progress.stage(COMPILING if compiled and cold() else "running")
-    return run(of.history, of.convictions, of.book, compiled=compiled, progress=progress.heard)
+def refuse_unwritable(asked: Asked) -> None:
+    """Before anything begins: what a file is to be called that cannot be written."""
+    trade_list.refuse_unknown(asked.trades or Path("trades.csv"))
+
+
+def ran(of: Given, opinions: I64, compiled: bool, progress: Progress) -> Result:
+    """Run it; where nothing is compiled yet, few candles are sooner done as Python."""
+    compiled = compiled and not (cold() and of.steps <= FEW)
+    begins(compiled, "running", progress)
+    return run(of.history, opinions, of.book, compiled=compiled, progress=progress.heard)
+
+
+def begins(compiled: bool, stage: str, progress: Progress) -> None:
+    """Say what takes so long."""
+    progress.stage(COMPILING if compiled and cold() else stage)
 
 
 def reckoned(of: Given, result: Result, asked: Asked, progress: Progress) -> Found:

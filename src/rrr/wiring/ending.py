@@ -47,7 +47,7 @@ def greeting(house: House, terms: Terms, life: Life) -> Iterator[Note]:
         f"RRR {__version__}, paper, {house.market.title}, {settings.timeframe}, {pace}: {symbols}"
     )
     yield Note("system", "started", text, detail={"version": __version__, "pid": life.pid})
-    fresh = len(terms.instruments) + 2
+    fresh = len(terms.instruments) + 3  # the law, what is assumed, the first money
     begun = "begins" if head.number <= fresh else f"goes on after row {head.number:,}"
     quote, account = terms.units[0].quote, house.engine.state.account
     usual = {"baseline": "the baseline", "model": "a model, once there is one"}

@@ -18,7 +18,7 @@ class Hold(Strategy):
     usual: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "policy.sizing": "equity",
-            "policy.stop_bps": "9999",
+            "policy.stop_bps": "9900",
             "policy.target_bps": "100000",
         }
     )
