@@ -91,7 +91,7 @@ MISTAKES = [
     ("from: 2024-01-01", "line 1: from and to cut recorded candles, and market is simulated."),
     ("address: http://[::1]:80", "line 1: address is an exchange's, and market is simulated."),
     ("market: kraken\naddress: ftp://x", "line 2: address is 'ftp://x'; allowed is an address"),
-    ("signals: \",oracle\"", "line 1: signals is ',oracle'; allowed is model, baseline, or a strategy"),
+    ("signals: \",oracle\"", "line 1: signals is ',oracle'; allowed is model, baseline, or a"),
     ("candles: 0", "line 1: candles is 0; allowed is a whole number from 1 to"),
     ("from: yesterday", "line 1: from is 'yesterday'; allowed is a date or moment such as"),
     ("to: 1704067200", "line 1: to is 1704067200; allowed is a date or moment such as"),

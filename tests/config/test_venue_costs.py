@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from rrr.config.schema import Costs
+from rrr.config.sections import Costs
 from rrr.config.venue_costs import FILE, Schedule, profile, profiles, schedules
 from rrr.core.errors import ConfigError
 
