@@ -430,6 +430,18 @@ def test_help_shows_every_option_and_its_meaning(
         assert all(f"  rrr {name}" in shown for name in COMMANDS)
 
 
+def test_whoever_asks_for_help_waits_for_no_library() -> None:
+    """Words are read before anything heavy is; a command imports what it needs."""
+    heavy = ("numpy", "numba", "pydantic", "pyarrow")
+    code = (
+        "import sys; from rrr.cli.parsing import parsed\n"
+        "parsed(['backtest', '--candles', '9']); parsed(['optimise', 'hold']); parsed([])\n"
+        f"print(*[name for name in {heavy} if name in sys.modules])"
+    )
+    asked = [sys.executable, "-c", code]
+    assert subprocess.run(asked, **WHERE, text=True, check=True).stdout == "\n"
+
+
 PYTHON: Final = (sys.executable, "-W", "error", "-m", "rrr")
 WHERE: Final[dict[str, Any]] = {
     "env": {**os.environ, "PYTHONPATH": str(ROOT / "src")},

@@ -16,8 +16,7 @@ import pytest
 
 from rrr import cli
 from rrr.backtesting import records
-from rrr.wiring import backtesting
-from rrr.wiring.beginning import now_ms
+from rrr.wiring import backtest_speed, backtesting, beginning
 from tests.data_pipeline.loopback import Loopback
 from tests.storm.homes import BEGINS_MS, HOUR_MS, made
 from tests.test_cli import PYTHON, WHERE, Rrr, program, refused
@@ -122,7 +121,7 @@ def test_a_list_of_trades_may_be_parquet(rrr: Rrr, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_compiled_it_is_the_same_run(rrr: Rrr, ran: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backtesting, "FEW", 0)
+    monkeypatch.setattr(backtest_speed, "FEW", 0)
     again = rrr("reproduce", "--home", ran)
     assert (again.code, again.out.partition(":")[0]) == (0, "identical"), again
 
@@ -139,15 +138,6 @@ def test_the_same_row_gives_the_same_run_from_any_folder(
     found = rrr("reproduce", "backtest-1", "--interpreted", *home, "--json").found
     assert (found["identical"], found["changes"]) == (True, [])
     assert ask(tmp_path / "home", "SELECT count(*) FROM trials") == [(1,)]
-
-
-def test_who_comes_first_does_not_wait_for_the_compiler(
-    rrr: Rrr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    run = ("backtest", "--candles", "60", "--null", "0", "--home", tmp_path)
-    assert rrr(*run).code == 0
-    assert not (tmp_path / "cache").exists()
 
 
 def test_a_candle_that_changed_is_found_and_the_first_day_is_named(
@@ -410,6 +400,8 @@ MISTAKES: Final = [
     ("backtest --null many", 2, "'many' is no whole number"),
     ("backtest --signals hold", 2, "'--signals' means nothing to `rrr backtest`"),
     ("backtest --set costs.profile=kroken", 78, "no cost profile 'kroken'", "Did you mean kraken"),
+    ("parity --market kraken", 2, "What kraken tells cannot be had twice"),
+    ("parity --detail 5m", 2, "'--detail' means nothing to `rrr parity`"),
     ("reproduce", 66, "holds no run yet"),
     ("reproduce backtest-7", 66, "holds no run yet"),
     ("runs", 66, "holds no run yet"),
@@ -452,6 +444,21 @@ def test_whoever_looks_ahead_is_found(rrr: Rrr, tmp_path: Path) -> None:
     assert found.found["faults"][0]["kind"] == "future"
 
 
+@pytest.mark.slow
+def test_a_backtest_and_a_session_write_the_same_journal(
+    rrr: Rrr, market: Sequence[str], tmp_path: Path
+) -> None:
+    said = rrr("parity", *market, "--candles", "100", "--strategy", CROSS, "--home", tmp_path)
+    assert (said.code, said.out.partition(":")[0]) == (0, "identical"), said
+    found = rrr("parity", "--candles", "40", "--symbols", "BTC-USD", "--home", tmp_path, "--json")
+    assert (found.code, found.found["identical"], found.found["first_difference"]) == (
+        0,
+        True,
+        None,
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_costs_are_told_of_a_venue_of_all_and_of_what_a_market_did(
     rrr: Rrr, tmp_path: Path
 ) -> None:
@@ -481,13 +488,23 @@ def test_a_session_leaves_as_files_that_tie(
 
 
 @pytest.mark.slow
-def test_an_exchange_is_asked_for_what_closed_before_now(rrr: Rrr, tmp_path: Path) -> None:
-    with Loopback(clock_ms=now_ms, candle=rising) as server:
+def test_an_exchange_is_asked_for_what_closed_before_now(
+    rrr: Rrr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_ms, later_ms = beginning.now_ms, 0
+
+    def then_ms() -> int:
+        return now_ms() + later_ms
+
+    monkeypatch.setattr(beginning, "now_ms", then_ms)
+    with Loopback(clock_ms=then_ms, candle=rising) as server:
         market = ("--market", "kraken", "--address", server.address, "--symbols", "BTC-USD")
         run = ("backtest", *market, "--timeframe", "1m", "--candles", "60", *FAST)
         found = rrr(*run, "--home", tmp_path, "--json").found
-        assert rrr("reproduce", "--interpreted", "--home", tmp_path).code == 0
+        later_ms = 180_000
+        again = rrr("reproduce", "--interpreted", "--home", tmp_path)
         silent = rrr("backtest", *market, "--timeframe", "12h", *FAST, "--home", tmp_path)
+    assert again.code == 0, again.out
     assert found["history"]["market"] == "kraken"
     assert found["synthetic"] is False
     assert found["metrics"]["closes"] == 60

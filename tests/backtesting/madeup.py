@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from rrr.backtesting.history import History
 from rrr.backtesting.runner import Book, run
 from rrr.core.events import Close, Flow, Signal
-from rrr.core.market import QUANTA_MAX, Candle
+from rrr.core.market import QUANTA_MAX
 from rrr.core.shelf import Assumptions
 from rrr.core.state import Law
+from rrr.data_pipeline.instruments import Spec
+from rrr.data_pipeline.market import Quoted
 from rrr.neural_network.panel import I64, Panel, panel_of
 from rrr.neural_network.strategies.strategy import SILENT
 from tests.builders import CAPITAL, HOUR, QUANTA, START, Listed, touches
@@ -89,7 +91,7 @@ def case(
         bid=bid,
         ask=ask,
         begins=random.choice([0, 0, random.randrange(n)]),
-        quoted=(),
+        quoted=[Quoted(spec(one), "made up") for one in on],
         detail=detail(random, closes, panel) if random.random() < 0.4 else None,
         synthetic=random.random() < 0.2,
         title="made up",
@@ -102,6 +104,12 @@ def case(
     panel.there[:, first : first + gap] = False
     book = Book(law, [one.instrument for one in on], assumed, capital)
     return Case(without_what_is_not_there(history), convictions, book, flows(random, n, every_ms))
+
+
+def spec(one: Listed) -> Spec:
+    symbol, of = f"C{one.instrument.id}-USD", one.instrument
+    least = of.quantity_min, of.notional_min
+    return Spec("made up", symbol, symbol[:-4], "USD", 4, 8, of.tick, of.lot, *least, False)
 
 
 def without_what_is_not_there(history: History) -> History:
@@ -129,9 +137,3 @@ def flows(random: Random, n: int, every_ms: int) -> list[Flow]:
         at_ms = START + random.randrange(-1, n + 2) * every_ms + random.choice([0, 0, 1, -1])
         found.append(Flow(at_ms, random.choice([CAPITAL // 10, QUANTA, -QUANTA, -CAPITAL // 50])))
     return found
-
-
-def candle_of(history: History, instrument: int, column: int) -> Candle:
-    panel = history.panel
-    numbers = (panel.open, panel.high, panel.low, panel.close, panel.volume, history.source)
-    return Candle(instrument, *(int(each[instrument, column]) for each in numbers))

@@ -57,7 +57,7 @@ def test_long_histories_of_every_law_are_the_same(law: Law, assumed: Assumptions
     assert of.outcome(compiled=True) == of.outcome(compiled=False)
 
 
-def dull_no_more(number: int, law: Law, assumed: Assumptions) -> Case:
+def dull_no_more(number: int, law: Law, assumed: Assumptions, closes: int = 250) -> Case:
     on = tuple(
         Listed(
             one.instrument._replace(
@@ -69,7 +69,7 @@ def dull_no_more(number: int, law: Law, assumed: Assumptions) -> Case:
         )
         for one in FIVE[: 1 + number % 5]
     )
-    return case(number, 250, on, law, assumed, CAPITAL)
+    return case(number, closes, on, law, assumed, CAPITAL)
 
 
 def test_they_are_not_dull() -> None:

@@ -6,16 +6,7 @@ import pytest
 
 from rrr.core import matching, shelf
 from rrr.core.market import PPM, purchase, up
-from rrr.core.orders import (
-    NO_REPORT,
-    Kind,
-    Order,
-    Rejection,
-    Side,
-    Stage,
-    Status,
-    TimeInForce,
-)
+from rrr.core.orders import NO_REPORT, Kind, Order, Rejection, Side, Stage, Status, TimeInForce
 from rrr.core.shelf import Matched, Purse
 from tests.builders import BTC, CAPITAL, HOUR, PRICE, START, candle, instrument
 from tests.core.venue import (

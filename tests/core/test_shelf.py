@@ -15,16 +15,7 @@ from rrr.core.market import (
     up,
     worth,
 )
-from rrr.core.orders import (
-    NO_REPORT,
-    Cancel,
-    Kind,
-    Order,
-    Rejection,
-    Side,
-    Status,
-    TimeInForce,
-)
+from rrr.core.orders import NO_REPORT, Cancel, Kind, Order, Rejection, Side, Status, TimeInForce
 from rrr.core.shelf import NO_ASSUMPTIONS, NO_SHELF, Matched, Purse
 from tests.builders import BTC, CAPITAL, HOUR, PRICE, START, instrument, order
 from tests.core.venue import (

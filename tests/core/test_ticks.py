@@ -13,6 +13,8 @@ from rrr.core.state import Law, Sizing
 from tests.builders import HOUR, LIQUID, PRICE, START, Session, candle, instrument, law, session
 
 COIN = 10**8
+QUARTER, HALF = COIN // 4, COIN // 2
+LESS = ("LIQUIDITY", 0, 0)
 LATE = 250
 SEEN = Assumptions(latency_ms=LATE, participation_ppm=0, touch_share_ppm=0, by_touch=1)
 SHARED = SEEN._replace(participation_ppm=500_000)
@@ -30,6 +32,10 @@ BARE = PLAIN._replace(collar_bps=0)
 RESTS = PLAIN._replace(entry_maker=1, maker_offset_bps=10, patience_ms=HOUR)
 Told = list[Event | Decision]
 Words = list[tuple[str, int, int]]
+
+
+def asks(*levels: tuple[int, int]) -> Depth:
+    return Depth(0, 0, (), tuple(Level(*one) for one in levels))
 
 
 @dataclass(slots=True)
@@ -80,7 +86,6 @@ def holding(under: Law = PLAIN, of: Instrument = ONE, assumed: Assumptions = SEE
 
 
 # The law, what the venue sees, and what becomes of a purchase on its way.
-SIZED = {"ask_quantity": COIN // 2}
 TAKES: list[tuple[str, Law, Assumptions, Any, Words]] = [
     ("it pays the ask", PLAIN, SEEN, Touch(0, 0, LOWER, HIGHER), [("fill", HIGHER, COIN)]),
     ("a crossed touch is not believed", PLAIN, SEEN, Touch(0, 0, HIGHER, LOWER), []),
@@ -88,15 +93,15 @@ TAKES: list[tuple[str, Law, Assumptions, Any, Words]] = [
         "no more than stands there",
         PLAIN,
         SEEN,
-        Touch(0, 0, LOWER, HIGHER, 0, COIN // 2),
-        [("fill", HIGHER, COIN // 2), ("LIQUIDITY", 0, 0)],
+        Touch(0, 0, LOWER, HIGHER, 0, HALF),
+        [("fill", HIGHER, HALF), LESS],
     ),
     (
         "no more than our share of it",
         PLAIN,
         SHARED,
         Touch(0, 0, LOWER, HIGHER, 0, COIN),
-        [("fill", HIGHER, COIN // 2), ("LIQUIDITY", 0, 0)],
+        [("fill", HIGHER, HALF), LESS],
     ),
     (
         "what stands at the bid is for sellers",
@@ -105,13 +110,7 @@ TAKES: list[tuple[str, Law, Assumptions, Any, Words]] = [
         Touch(0, 0, LOWER, HIGHER, 1, LIQUID),
         [("fill", HIGHER, COIN)],
     ),
-    (
-        "whole or not at all",
-        WHOLE,
-        SEEN,
-        Touch(0, 0, LOWER, HIGHER, 0, COIN - 1_000),
-        [("LIQUIDITY", 0, 0)],
-    ),
+    ("whole or not at all", WHOLE, SEEN, Touch(0, 0, LOWER, HIGHER, 0, COIN - 1_000), [LESS]),
     ("whole", WHOLE, SEEN, Touch(0, 0, LOWER, HIGHER, 0, COIN), [("fill", HIGHER, COIN)]),
     (
         "beyond its collar it is over",
@@ -132,59 +131,53 @@ TAKES: list[tuple[str, Law, Assumptions, Any, Words]] = [
         "it walks down the depth",
         PLAIN,
         SEEN,
-        Depth(0, 0, (), (Level(PRICE, COIN // 4), Level(HIGHER, COIN))),
-        [("fill", PRICE, COIN // 4), ("fill", HIGHER, COIN * 3 // 4)],
+        asks((PRICE, QUARTER), (HIGHER, COIN)),
+        [("fill", PRICE, QUARTER), ("fill", HIGHER, COIN - QUARTER)],
     ),
     (
         "to its collar",
         PLAIN,
         SEEN,
-        Depth(0, 0, (), (Level(COLLAR, COIN // 4), Level(COLLAR + TICK, COIN))),
-        [("fill", COLLAR, COIN // 4), ("LIQUIDITY", 0, 0)],
+        asks((COLLAR, QUARTER), (COLLAR + TICK, COIN)),
+        [("fill", COLLAR, QUARTER), LESS],
     ),
     (
         "our share of each level",
         PLAIN,
         SHARED,
-        Depth(0, 0, (), (Level(PRICE, COIN), Level(HIGHER, COIN // 2))),
-        [("fill", PRICE, COIN // 2), ("fill", HIGHER, COIN // 4), ("LIQUIDITY", 0, 0)],
+        asks((PRICE, COIN), (HIGHER, HALF)),
+        [("fill", PRICE, HALF), ("fill", HIGHER, QUARTER), LESS],
     ),
-    ("nobody sells", PLAIN, SEEN, Depth(0, 0, (Level(PRICE, LIQUID),), ()), [("LIQUIDITY", 0, 0)]),
+    ("nobody sells", PLAIN, SEEN, Depth(0, 0, (Level(PRICE, LIQUID),), ()), [LESS]),
     (
         "the depth has less than the whole",
         WHOLE,
         SEEN,
-        Depth(0, 0, (), (Level(PRICE, COIN // 4), Level(COLLAR + TICK, COIN))),
-        [("LIQUIDITY", 0, 0)],
+        asks((PRICE, QUARTER), (COLLAR + TICK, COIN)),
+        [LESS],
     ),
     (
         "the depth has the whole",
         WHOLE,
         SEEN,
-        Depth(0, 0, (), (Level(PRICE, COIN // 4), Level(COLLAR, COIN))),
-        [("fill", PRICE, COIN // 4), ("fill", COLLAR, COIN * 3 // 4)],
+        asks((PRICE, QUARTER), (COLLAR, COIN)),
+        [("fill", PRICE, QUARTER), ("fill", COLLAR, COIN - QUARTER)],
     ),
     (
         "our share is less than the whole",
         WHOLE,
         SHARED,
-        Depth(0, 0, (), (Level(PRICE, COIN), Level(HIGHER, COIN // 2))),
-        [("LIQUIDITY", 0, 0)],
+        asks((PRICE, COIN), (HIGHER, HALF)),
+        [LESS],
     ),
     (
         "a bare order walks on",
         BARE,
         SEEN,
-        Depth(0, 0, (), (Level(PRICE, COIN // 2), Level(COLLAR + TICK, COIN))),
-        [("fill", PRICE, COIN // 2), ("fill", COLLAR + TICK, COIN // 2)],
+        asks((PRICE, HALF), (COLLAR + TICK, COIN)),
+        [("fill", PRICE, HALF), ("fill", COLLAR + TICK, HALF)],
     ),
-    (
-        "as far as its cash goes",
-        BARE,
-        SEEN,
-        Depth(0, 0, (), (Level(2 * PRICE, LIQUID),)),
-        [("INSUFFICIENT", 0, 0)],
-    ),
+    ("as far as its cash goes", BARE, SEEN, asks((2 * PRICE, LIQUID)), [("INSUFFICIENT", 0, 0)]),
 ]
 
 
@@ -199,9 +192,7 @@ def test_a_purchase_that_takes(
     assert here.now.world.purse.held == here.now.account.held == here.now.lane.hold
 
 
-@pytest.mark.parametrize(
-    "event", [Touch(0, 0, LOWER, HIGHER), Depth(0, 0, (), (Level(PRICE, COIN),))]
-)
+@pytest.mark.parametrize("event", [Touch(0, 0, LOWER, HIGHER), asks((PRICE, COIN))])
 def test_nothing_meets_an_order_that_has_not_arrived(event: Any) -> None:
     here = wishing()
     assert here.saw(event, after_ms=LATE - 1) == []
@@ -234,24 +225,19 @@ RESTING: list[tuple[str, Assumptions, Any, Words]] = [
         "the ask touches it, and a share fills",
         SEEN._replace(touch_share_ppm=250_000),
         Touch(0, 0, LOWER, 0),
-        [("fill", 0, COIN // 4)],
+        [("fill", 0, QUARTER)],
     ),
-    ("less stands there", SEEN, Touch(0, 0, LOWER, -TICK, 0, COIN // 4), [("fill", 0, COIN // 4)]),
+    ("less stands there", SEEN, Touch(0, 0, LOWER, -TICK, 0, QUARTER), [("fill", 0, QUARTER)]),
     ("a print goes through", SEEN, Print(0, 0, -TICK, 1), [("fill", 0, COIN)]),
     ("a print touches it", SEEN, Print(0, 0, 0, LIQUID), []),
     (
         "a print touches it, and a share fills",
         SEEN._replace(touch_share_ppm=250_000),
         Print(0, 0, 0, LIQUID),
-        [("fill", 0, COIN // 4)],
+        [("fill", 0, QUARTER)],
     ),
-    (
-        "our share of what was exchanged",
-        SHARED,
-        Print(0, 0, -TICK, COIN // 2),
-        [("fill", 0, COIN // 4)],
-    ),
-    ("the depth fills nobody who rests", SEEN, Depth(0, 0, (), (Level(LOWER, COIN),)), []),
+    ("our share of what was exchanged", SHARED, Print(0, 0, -TICK, HALF), [("fill", 0, QUARTER)]),
+    ("the depth fills nobody who rests", SEEN, asks((LOWER, COIN)), []),
 ]
 
 
@@ -270,9 +256,7 @@ def test_a_purchase_that_rests(how: str, assumed: Assumptions, event: Any, said:
 
 
 @pytest.mark.parametrize(
-    "event",
-    [Touch(0, 0, LOWER - 9 * TICK, LOWER), Depth(0, 0, (), (Level(LOWER, COIN),))],
-    ids=["touch", "depth"],
+    "event", [Touch(0, 0, LOWER - 9 * TICK, LOWER), asks((LOWER, COIN))], ids=["touch", "depth"]
 )
 def test_a_purchase_that_would_take_when_it_arrives_does_not_rest(event: Any) -> None:
     here = wishing(RESTS)
@@ -338,9 +322,9 @@ def test_a_stop(how: str, under: Law, event: Any, said: Words) -> None:
 def test_a_stop_that_the_bid_fills_in_part_sells_its_rest_to_the_next() -> None:
     here = holding()
     fallen, further = STOPS - TICK, STOPS - 50 * TICK
-    assert here.touch(fallen, PRICE, bid_quantity=COIN // 4) == [("fill", fallen, COIN // 4)]
+    assert here.touch(fallen, PRICE, bid_quantity=QUARTER) == [("fill", fallen, QUARTER)]
     assert here.now.world.shelves[0].stop.stage == Stage.TRIGGERED
-    assert here.touch(further, PRICE) == [("fill", further, COIN * 3 // 4)]
+    assert here.touch(further, PRICE) == [("fill", further, COIN - QUARTER)]
     assert here.now.lane.quantity == 0
 
 
@@ -377,7 +361,7 @@ def test_a_target_that_rests_is_filled_by_a_bid_that_goes_through_and_ends_its_s
     assert here.now.lane.quantity == here.now.world.shelves[0].quantity == 0
 
 
-@pytest.mark.parametrize("quantity", [COIN // 4, COIN // 2])
+@pytest.mark.parametrize("quantity", [QUARTER, HALF])
 def test_a_target_filled_in_part_leaves_the_rest_under_a_stop_and_a_target(quantity: int) -> None:
     here = holding(PLAIN._replace(target_rests=1, target_bps=200))
     at = here.now.lane.target.price
@@ -393,10 +377,10 @@ def test_a_panic_while_a_purchase_rests_ends_flat() -> None:
     here = wishing(RESTS)
     here.touch()
     at = here.now.lane.order.price
-    here.touch(at - 2 * TICK, at - TICK, ask_quantity=COIN // 4)
-    assert here.now.lane.quantity == COIN // 4
+    here.touch(at - 2 * TICK, at - TICK, ask_quantity=QUARTER)
+    assert here.now.lane.quantity == QUARTER
     here.now.meet(Command(here.at_ms, int(Verb.PANIC)))
-    assert here.touch(at - 2 * TICK, at - TICK) == [("fill", at - 2 * TICK, COIN // 4)]
+    assert here.touch(at - 2 * TICK, at - TICK) == [("fill", at - 2 * TICK, QUARTER)]
     assert (here.now.lane.quantity, here.now.account.held) == (0, 0)
 
 
@@ -407,7 +391,7 @@ def test_after_a_stop_no_purchase_is_filled_in_the_cool_down(cooldown_ms: int) -
     here.now.meet(Listing(here.at_ms, ONE._replace(version=2, unit=2 * COIN)))
     here.now.signal(BPS)
     assert here.now.lane.order.quantity == COIN
-    said = here.touch(STOPS, STOPS + TICK, bid_quantity=COIN // 2, ask_quantity=COIN // 4)
-    bought = [("fill", STOPS + TICK, COIN // 4), ("LIQUIDITY", 0, 0)]
-    assert said == [("fill", STOPS, COIN // 2), *(() if cooldown_ms else bought)]
+    said = here.touch(STOPS, STOPS + TICK, bid_quantity=HALF, ask_quantity=QUARTER)
+    bought = [("fill", STOPS + TICK, QUARTER), LESS]
+    assert said == [("fill", STOPS, HALF), *(() if cooldown_ms else bought)]
     assert here.now.lane.order.kind == Kind.NONE

@@ -59,6 +59,9 @@ class Ledger:
         self.digests: list[tuple[int, str]] = []
         self.hash = sha256()
         self.world = NO_WORLD
+        self.desk: tables.Desk | None = None  # the world, while compiled code goes on with it
+        self.days = np.zeros((0, 0), np.int64)
+        self.touched = bool(history.bid.any())
         begins_ms = int(self.opened[0]) if closes else 0
         self._tell(Limits(begins_ms, book.law))
         self._tell(Assumed(begins_ms, book.assumptions))
@@ -68,6 +71,7 @@ class Ledger:
 
     def flow(self, flow: Flow, *, late: bool) -> None:
         """Money comes or goes; late, it belongs to the close that was met last."""
+        self._adopt()
         self._tell(flow)
         self._put(np.array([[KINDS[Flow], *flow, *(0,) * (WIDTH - 3)]], np.int64))
         if late and self.done:
@@ -75,6 +79,7 @@ class Ledger:
 
     def interpreted(self, stretch: Stretch) -> None:
         """Event by event, through the wiring of paper trading."""
+        self._adopt()
         last = len(self.opened) - 1
         for moment in stretch.moments():
             for event in moment.events:
@@ -96,22 +101,9 @@ class Ledger:
 
         made = loops_compiled(folder)
         candles, touches, detail = self._lines(stretch, made.gather)
-        book, lanes, shelves = self._state()
-        m, length, begin = len(lanes), len(stretch.mine), self.done
+        desk = self._desk()
+        length, begin = len(stretch.mine), self.done
         opened = np.append(stretch.opened, self.opened[stretch.end : stretch.end + 1])
-        rows = np.zeros((ROWS + tables.ROWS_AT_A_CLOSE * m, WIDTH), np.int64)
-        days = np.zeros((64, 2 + book.size + lanes.size + shelves.size), np.int64)
-        desk = tables.Desk(
-            terms=_terms(self.book),
-            instruments=self.instruments,
-            book=book,
-            lanes=lanes,
-            shelves=shelves,
-            rows=rows,
-            queue=np.zeros((QUEUE, QUEUE_WIDTH), np.int64),
-            awake=np.zeros((m, 1), np.int64),
-            refusals=self.refusals,
-        )
         detail_ms = self.every_ms // stretch.finer if stretch.finer else 0
         lines = tables.History(
             opened.reshape(-1, 1), length, self.every_ms, candles, touches, detail, detail_ms
@@ -119,23 +111,22 @@ class Ledger:
         told = tables.Told(
             self.equity[begin : begin + length].reshape(-1, 1),
             self.worth[begin : begin + length],
-            days,
+            self.days,
         )
         at = 0
         while at < length:
             at, n, d = made.start(desk, lines, told, at, 0, 0)
-            before = 0
-            for day in days[:d]:
-                self._put(rows[before : day[1]].copy())
+            rows, before = desk.rows[:n].copy(), 0
+            for day in self.days[:d]:
+                self._put(rows[before : day[1]])
                 self._day_over(int(day[0]), day[2:])
                 before = int(day[1])
-            self._put(rows[before:n].copy())
+            self._put(rows[before:])
         self.done += length
         self.invested[begin : self.done] = self.world.state.account.invested
-        self._adopt(book, lanes, shelves)
 
     def result(self) -> Result:
-        rows = np.concatenate(self.rows) if self.rows else np.zeros((0, WIDTH), np.int64)
+        self._adopt()
         told = {
             (int(i), int(reason)): int(self.refusals[i, reason])
             for i, reason in np.argwhere(self.refusals)
@@ -145,7 +136,7 @@ class Ledger:
             law=self.book.law,
             instruments=self.book.instruments,
             timeframe_ms=self.every_ms,
-            rows=rows,
+            rows=self._gathered(),
             at_ms=self.opened[lived] + self.every_ms,
             equity=self.equity[lived],
             worth=self.worth[lived],
@@ -154,6 +145,16 @@ class Ledger:
             digests=self.digests,
             refusals=told,
         )
+
+    def _gathered(self) -> I64:
+        """All rows as one array; each part is let go when it has been copied."""
+        rows = np.empty((sum(map(len, self.rows)), WIDTH), np.int64)
+        end = len(rows)
+        while self.rows:
+            part = self.rows.pop()
+            rows[end - len(part) : end] = part
+            end -= len(part)
+        return rows
 
     def _tell(self, event: Event) -> None:
         record: Record = []
@@ -182,12 +183,12 @@ class Ledger:
         if len(rows):
             self.rows.append(rows)
         if len(rows) and self.sealing:
-            self.hash.update(rows.astype("<i8", copy=False).tobytes())
+            self.hash.update(np.ascontiguousarray(rows, "<i8").data)
 
     def _day_over(self, at_ms: int, state: I64) -> None:
         if not self.sealing:
             return
-        self.hash.update(state.astype("<i8", copy=False).tobytes())
+        self.hash.update(np.ascontiguousarray(state, "<i8").data)
         digest = self.hash.hexdigest()
         self.digests.append((tables.day(at_ms), digest))
         self.hash = sha256(digest.encode())
@@ -200,8 +201,31 @@ class Ledger:
         flat.write(self.world.purse, book, 1, 0)
         return book, flat.rows_of(state.lanes), flat.rows_of(self.world.shelves)
 
-    def _adopt(self, book: I64, lanes: I64, shelves: I64) -> None:
-        m, state = len(lanes), self.world.state
+    def _desk(self) -> tables.Desk:
+        """The world as tables, which stay so from stretch to stretch."""
+        if self.desk is None:
+            book, lanes, shelves = self._state()
+            m = len(lanes)
+            self.desk = tables.Desk(
+                terms=_terms(self.book),
+                instruments=self.instruments,
+                book=book,
+                lanes=lanes,
+                shelves=shelves,
+                rows=np.zeros((ROWS + tables.ROWS_AT_A_CLOSE * m, WIDTH), np.int64),
+                queue=np.zeros((QUEUE, QUEUE_WIDTH), np.int64),
+                awake=np.zeros((m, 1), np.int64),
+                refusals=self.refusals,
+            )
+            self.days = np.zeros((64, 2 + book.size + lanes.size + shelves.size), np.int64)
+        return self.desk
+
+    def _adopt(self) -> None:
+        """The tables as the world."""
+        if self.desk is None:
+            return
+        book, lanes, shelves = self.desk.book, self.desk.lanes, self.desk.shelves
+        m, state, self.desk = len(lanes), self.world.state, None
         self.world = World(
             State(
                 state.law,
@@ -223,7 +247,7 @@ class Ledger:
         there = _cut(panel.there, ours)
         gather(*(_cut(c, ours) for c in columns), stretch.silenced, there, candles)
         touches, detail = NOTHING, NOTHING
-        if history.bid.any():
+        if self.touched:
             pairs = [_cut(history.bid, ours).T, _cut(history.ask, ours).T]
             touches = np.ascontiguousarray(np.stack(pairs, axis=-1).reshape(-1, 2))
         if history.detail is not None:

@@ -161,6 +161,7 @@ USAGES = {
     "optimise": "optimise GRID [option …]",
     "runs": "runs [RUN]",
     "reproduce": "reproduce [RUN]",
+    "parity": "parity [--strategy NAME] [option …]",
     "check-lookahead": "check-lookahead STRATEGY",
     "costs": "costs [VENUE[:TIER]]",
 }

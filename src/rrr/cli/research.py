@@ -94,6 +94,19 @@ def list_runs(options: argparse.Namespace) -> int:
     return 0
 
 
+def parity(options: argparse.Namespace) -> int:
+    """Trade the same candles by a backtest and on paper, and say whether the journals are equal."""
+    from rrr.main import session
+    from rrr.wiring.backtest_progress import Progress
+    from rrr.wiring.certifying import certify
+
+    home, progress = home_of(options), Progress(sys.stderr)
+    with progress.shows():
+        found = certify(home, load(options, home), session, progress)
+    tell(options, found.as_json(), found.in_words)
+    return 0 if found.identical else Different.exit_code
+
+
 def check_lookahead(options: argparse.Namespace) -> int:
     """Whether a strategy knows what it cannot know."""
     from rrr.backtesting import lookahead
@@ -153,6 +166,7 @@ RESEARCH = {
     "optimise": ("choose parameters, and judge the choice on later days", optimise),
     "runs": ("all runs, the last first; or all of one", list_runs),
     "reproduce": ("make a run anew from its row, and compare", reproduce),
+    "parity": ("trade candles as a backtest and on paper, and compare", parity),
     "check-lookahead": ("whether a strategy knows the future", check_lookahead),
     "costs": ("what trading costs, and what forecast pays for it", costs),
 }

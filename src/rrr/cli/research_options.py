@@ -33,6 +33,8 @@ def add(name: str, one: argparse.ArgumentParser) -> None:
         case "reproduce":
             one.add_argument("run", nargs="?", metavar="RUN", help="or else the last")
             one.add_argument("--interpreted", action="store_true", help=INTERPRETED)
+        case "parity":
+            parity(one)
         case "check-lookahead":
             one.add_argument("strategy", metavar="STRATEGY", help="a name, or path/to/file.py")
             past(one, SEED)
@@ -49,14 +51,22 @@ def add(name: str, one: argparse.ArgumentParser) -> None:
             export(one)
 
 
-def backtest(one: argparse.ArgumentParser) -> None:
-    group = past(one, RUN)
+def parity(one: argparse.ArgumentParser) -> None:
+    strategy(past(one, RUN))
+
+
+def strategy(group: Any) -> None:
     group.add_argument(
         "--strategy",
         metavar="NAME",
         dest="set_signals",
         help="NAME:parameter=value,… or a file; or else baseline",
     )
+
+
+def backtest(one: argparse.ArgumentParser) -> None:
+    group = past(one, RUN)
+    strategy(group)
     group.add_argument(
         "--detail",
         metavar="SPAN",

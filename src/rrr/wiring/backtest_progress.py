@@ -25,15 +25,15 @@ class Progress:
         finally:
             self.terminal.status(None)
 
-    def stage(self, name: str) -> None:
+    def stage(self, name: str, first: str = "") -> None:
+        """Begin a stage, with a word of what comes first."""
         self.name = name
-        self._draw(name)
+        self._draw(first or name)
 
     def heard(self, done: int, of: int) -> None:
         """So much of the stage is done."""
         share = min(done / of, 1.0) if of else 1.0
-        name = self.name.partition(" ")[0]
-        self._draw(f"{name:<12}{picture(share)} {share:>4.0%}  of {of:,}")
+        self._draw(f"{self.name:<14}{picture(share)} {share:>4.0%}  of {of:,}")
 
     def _draw(self, text: str) -> None:
         if text != self.shown:

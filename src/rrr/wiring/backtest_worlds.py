@@ -17,13 +17,14 @@ from rrr.backtesting.runner import run
 from rrr.neural_network.strategies.asked import asked
 from rrr.wiring.backtest_given import Given
 from rrr.wiring.backtest_progress import Progress
+from rrr.wiring.backtest_speed import compiles
 
 
 def rechained(
     given: Given, days: Daily, draws: int, seed: int, compiled: bool, progress: Progress
 ) -> Played:
     """The run among so many of its kind, each on another history."""
-    progress.stage("other candles")
+    compiled = compiles(compiled, given.steps * draws, "other candles", progress)
     returns = np.zeros((draws, len(days.returns)))
     for row, other in enumerate(worlds(given.history, draws, seed=seed)):
         convictions = asked(given.strategy, other.panel, given.symbols)

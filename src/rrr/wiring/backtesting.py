@@ -15,7 +15,6 @@ from typing import Any, Final
 
 from rrr import __version__
 from rrr.backtesting import records, trade_list
-from rrr.backtesting.compiled import code_hash, usual_folder
 from rrr.backtesting.nulls import DRAWS
 from rrr.backtesting.records import Look
 from rrr.backtesting.result import Result
@@ -29,13 +28,12 @@ from rrr.wiring.backtest_found import Found, found
 from rrr.wiring.backtest_given import Given, given
 from rrr.wiring.backtest_progress import Progress
 from rrr.wiring.backtest_report import written
+from rrr.wiring.backtest_speed import compiles
 from rrr.wiring.backtest_worlds import rechained
 from rrr.wiring.beginning import clean, now_ms
 from rrr.wiring.strategies import learned_from
 
 KIND: Final = "backtest"
-FEW: Final = 150_000  # candles that take Python some seconds, and the compiler a minute
-COMPILING: Final = "compiling the core, once for this version: about a minute"
 CHOSEN: Final = "Its settings were chosen on these very candles."
 
 
@@ -151,15 +149,8 @@ def refuse_unwritable(asked: Asked) -> None:
 
 
 def ran(of: Given, opinions: I64, compiled: bool, progress: Progress) -> Result:
-    """Run it; where nothing is compiled yet, few candles are sooner done as Python."""
-    compiled = compiled and not (cold() and of.steps <= FEW)
-    begins(compiled, "running", progress)
+    compiled = compiles(compiled, of.steps, "running", progress)
     return run(of.history, opinions, of.book, compiled=compiled, progress=progress.heard)
-
-
-def begins(compiled: bool, stage: str, progress: Progress) -> None:
-    """Say what takes so long."""
-    progress.stage(COMPILING if compiled and cold() else stage)
 
 
 def reckoned(of: Given, result: Result, asked: Asked, progress: Progress) -> Found:
@@ -171,11 +162,6 @@ def reckoned(of: Given, result: Result, asked: Asked, progress: Progress) -> Fou
     days = told.metrics.daily
     others = rechained(of, days, asked.worlds, seed, asked.compiled, progress)
     return replace(told, rechained=others)
-
-
-def cold() -> bool:
-    """Whether this version was never compiled here."""
-    return not any((usual_folder() / code_hash()).rglob("loops.start*.nbi"))
 
 
 @contextmanager

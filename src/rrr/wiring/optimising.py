@@ -20,7 +20,8 @@ from rrr.neural_network.strategies.asked import window_of
 from rrr.wiring.backtest_found import NOT_ASKED, Found
 from rrr.wiring.backtest_given import Given, given
 from rrr.wiring.backtest_progress import Progress
-from rrr.wiring.backtesting import CHOSEN, Asked, Counted, begins, identity, kept, refuse_unwritable
+from rrr.wiring.backtest_speed import compiles
+from rrr.wiring.backtesting import CHOSEN, Asked, Counted, identity, kept, refuse_unwritable
 from rrr.wiring.beginning import now_ms
 from rrr.wiring.strategies import whole
 
@@ -89,7 +90,7 @@ def walked_through(
     compiled: bool,
     progress: Progress,
 ) -> Walk:
-    begins(compiled, "optimising", progress)
+    compiled = compiles(compiled, of.steps * len(grid), "optimising", progress)
     return optimised(
         home,
         grid,
