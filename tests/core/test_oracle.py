@@ -12,6 +12,7 @@ from tests.core.trials import differing
 FILLS = 20_000
 
 
+@pytest.mark.slow
 def test_oracle_and_core_tell_the_same_story_of_every_order() -> None:
     heard = Counter[str]()
     assert next(differing(FILLS, 1, heard), None) is None

@@ -41,7 +41,7 @@ def test_the_past_enters_and_nothing_is_decided_on_it(first: House) -> None:
     closes = [at_ms for at_ms, *_ in rows(first, CLOSE)]
     past = [at_ms for at_ms in closes if at_ms <= BEGINS_MS]
     assert (len(past), len(closes)) == (PAST, PAST + 48)
-    decided = "SELECT min(at_ms) FROM journal WHERE kind NOT IN (1, 2, 3, 4, 8, 21)"
+    decided = "SELECT min(at_ms) FROM journal WHERE kind NOT IN (1, 2, 3, 4, 8, 10, 21)"
     assert first.ask(decided) == [(BEGINS_MS + 3_600_000,)]
     assert {at_ms for at_ms, *_ in rows(first, SIGNAL)} == set(closes) - set(past)
     assert first.ask("SELECT count(*) FROM orders") > [(0,)]
