@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -75,11 +76,10 @@ def test_a_home_has_rules_of_its_own(tmp_path: Path) -> None:
 
 def test_a_session_of_other_settings_is_found_out(tmp_path: Path) -> None:
     async def otherwise(home: Home, loaded: Loaded, *, new: bool, stream: TextIO) -> Any:
-        return await session(
-            home, settings(home.root, candles=50, signals="baseline"), new=new, stream=stream
-        )
+        poorer = loaded.settings.model_copy(update={"capital": loaded.settings.capital - 1})
+        return await session(home, replace(loaded, settings=poorer), new=new, stream=stream)
 
-    found = certificate(tmp_path, otherwise, candles=50, capital=20_000, signals="baseline")
+    found = certificate(tmp_path, otherwise, candles=50, signals="baseline")
     assert found.difference is not None
     assert (found.difference.kind, found.difference.number) == ("flow", 7)
     assert [*found.difference.fields] == ["amount"]
