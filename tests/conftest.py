@@ -1,4 +1,4 @@
-"""Whoever runs the tests in the background ignores Ctrl-C; what they start must not inherit that."""
+"""Whoever runs the tests in the background ignores Ctrl-C; what they start must not inherit it."""
 
 import signal
 
