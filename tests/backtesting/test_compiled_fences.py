@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from rrr.backtesting import compiled, desk, flat, loops
-from rrr.backtesting.compiled import Loops, loops_compiled
+from rrr.backtesting.compiled import Loops
 from rrr.core.shelf import Assumptions
 from rrr.core.state import Law
 from tests.backtesting.madeup import case
@@ -50,7 +50,6 @@ def as_python(monkeypatch: pytest.MonkeyPatch) -> None:
     def start(of: Any, history: Any, told: Any, *rest: int) -> Any:
         return loops.start(fenced(of), fenced(history), fenced(told), *rest)
 
-    loops_compiled()  # before anybody else imports numba
     monkeypatch.setattr(compiled, "loops_compiled", lambda _: Loops(start, desk.gather))
 
 

@@ -57,7 +57,7 @@ def code_hash() -> str:
 
 
 def loops_compiled(folder: Path | None = None) -> Loops:
-    """The compiled loops. numba asks for its folder once: the first that a process names it is."""
+    """The compiled loops, one for a process: the first folder named is the one they are kept in."""
     return _MADE[0] if _MADE else _made(folder or usual_folder())
 
 
@@ -70,8 +70,6 @@ def is_cold(folder: Path | None = None) -> bool:
 
 
 def _made(folder: Path) -> Loops:
-    assert "numba" not in sys.modules, "numba reads the name of its folder when it is imported."
-    os.environ["NUMBA_CACHE_DIR"] = str(folder / code_hash())
     import numba
     from numba.extending import register_jitable
 
@@ -95,5 +93,6 @@ def _made(folder: Path) -> Loops:
             if inspect.isfunction(function) and function.__module__ == module.__name__:
                 register_jitable(forceinline=name not in CALLED)(function)
     speak.optimise_all_but(SWALLOWED)
+    numba.config.CACHE_DIR = str(folder / code_hash())  # asked for by what follows
     _MADE.append(Loops(numba.njit(loops.start, cache=True), numba.njit(desk.gather, cache=True)))
     return _MADE[0]
