@@ -21,8 +21,11 @@ BOOKED = """SELECT number, source, target, currency, amount FROM transfers
     WHERE session = ? AND book = ? AND source <> 5 ORDER BY number, part"""
 FILLS = "SELECT number FROM fills WHERE session = ? AND book = ? ORDER BY number"
 MOVED = "SELECT source, target, currency, amount FROM transfers WHERE session = ? AND book = ?"
-LAST_EQUITY = """SELECT cash, worth, invested, peak FROM equity
+LAST_EQUITY = """SELECT cash, worth, invested, peak, at_ms FROM equity
     WHERE session = ? AND book = ? ORDER BY at_ms DESC LIMIT 1"""
+LATER = """SELECT t.source, t.target, t.amount FROM transfers t
+    JOIN journal j USING (session, book, number)
+    WHERE session = ? AND book = ? AND j.at_ms > ? AND t.currency = ?"""
 POSITIONS = """SELECT at_ms, quantity, paid, mark, worth, stop_price, target_price FROM positions
     WHERE session = ? AND book = ? ORDER BY instrument"""
 ORDERS = "SELECT count(*) FROM orders WHERE session = ? AND book = ?"
@@ -30,6 +33,7 @@ ORDER_ROWS = """SELECT count(*) FROM journal
     WHERE session = ? AND book = ? AND kind = 11 AND kind NOT IN (4, 5)"""
 CLOSES = "SELECT count(*) FROM equity WHERE session = ? AND book = ?"
 CLOSE_ROWS = "SELECT count(*) FROM journal WHERE session = ? AND book = ? AND kind = 4"
+SINCE = "SELECT 1 FROM journal WHERE session = ? AND book = ? AND at_ms > ? LIMIT 1"
 
 
 def faults(connection: sqlite3.Connection, session: int, book: int, state: State) -> list[str]:
@@ -94,9 +98,16 @@ def _unlike_the_state(
     connection: sqlite3.Connection, key: tuple[int, int], state: State
 ) -> Iterator[str]:
     account = state.account
-    last = connection.execute(LAST_EQUITY, key).fetchone()
-    if last not in (None, (account.cash, account.worth, account.invested, account.peak)):
-        yield f"the last equity is {last}, and the state has another"
+    for *last, at_ms in connection.execute(LAST_EQUITY, key):
+        now = [account.cash, account.worth, account.invested, account.peak]
+        moved = connection.execute(LATER, (*key, at_ms, int(QUOTE))).fetchall()
+        for source, target, amount in moved:
+            last[0] += amount * ((target == Place.CASH) - (source == Place.CASH))
+            last[2] += amount * ((source == Place.FLOWS) - (target == Place.FLOWS))
+        if connection.execute(SINCE, (*key, at_ms)).fetchone():  # what is held has another worth
+            now[1], now[3] = last[1], last[3]
+        if last != now:
+            yield f"the last equity is {last}, and the state has another"
     kept = connection.execute(POSITIONS, key).fetchall()
     for i, lane in enumerate(state.lanes):
         if i >= len(kept) or kept[i] != position(lane):

@@ -9,7 +9,20 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from rrr.core import ledger
-from rrr.core.events import Close, Command, Decision, Event, Flow, Halted, Refused, Touch, Verb
+from rrr.core.events import (
+    Close,
+    Command,
+    Decision,
+    Depth,
+    Detail,
+    Event,
+    Flow,
+    Halted,
+    Print,
+    Refused,
+    Touch,
+    Verb,
+)
 from rrr.core.ledger import Place
 from rrr.core.market import Instrument
 from rrr.core.orders import Cause, Kind, Order, Report, Stage, Status, TimeInForce
@@ -82,6 +95,7 @@ class Scribe:
         self.state = state
         self.paid = [lane.paid for lane in state.lanes]
         self.quantity = [lane.quantity for lane in state.lanes]
+        self.closed_at_ms = max((lane.marked_at_ms for lane in state.lanes), default=0)
         self.refusing: dict[int, tuple[int, int]] = {}  # instrument: number, first time
         self.now = Tables()
 
@@ -103,7 +117,10 @@ class Scribe:
         for item in record:
             row = next(numbered) if is_row(item) else None
             match item:
-                case Close() | Touch():
+                case Close():
+                    self.closed_at_ms = item.at_ms
+                    self._equity(item.at_ms, after)
+                case Touch() | Print() | Depth() | Detail():
                     self._equity(item.at_ms, after)
                 case Command():
                     self._equity(item.at_ms, after)
@@ -129,9 +146,12 @@ class Scribe:
                     pass
 
     def _equity(self, at_ms: int, after: State) -> None:
-        """One row a close, as it was left: touches, a flow, a resume after it belong to it."""
+        """One row a close, as its time left it: a touch, a flow, a resume then belong to it.
+
+        What comes before the next close is in the row of that one.
+        """
         account = after.account
-        if account.closes:
+        if account.closes and at_ms == self.closed_at_ms:
             figures = (account.cash, account.worth, account.invested, account.peak)
             self.now.equity[at_ms] = (*self.key, at_ms, *figures)
 

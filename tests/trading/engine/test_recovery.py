@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rrr.core.errors import JournalBroken
-from rrr.core.events import Adopted, Command, Event, Signal, Touch, Verb
+from rrr.core.events import Adopted, Command, Event, Flow, Signal, Touch, Verb
 from rrr.core.shelf import Assumptions
 from rrr.core.state import Halt
 from rrr.database import balance, ledger
@@ -78,6 +78,23 @@ async def test_a_touch_in_a_moment_of_its_own_belongs_to_the_equity_of_its_close
         assert engine.state.account.worth < before.worth
         found = await engine.db.write(lambda c: balance.faults(c, 1, PRINCIPAL, engine.state))
     assert found == []
+
+
+async def test_what_comes_between_two_closes_is_in_the_row_of_the_later_one(path: Path) -> None:
+    rows = "SELECT at_ms, cash, worth, invested, peak FROM equity ORDER BY at_ms"
+    async with living(path, terms(SEED)) as engine:
+        for moment in moments()[:60]:
+            await engine.take([moment])
+        i, lane = next((i, x) for i, x in enumerate(engine.state.lanes) if x.quantity)
+        at_ms, before = engine.head.at_ms, ask(path, rows)
+        wide = Touch(at_ms + 1, i, lane.mark * 19 // 20, lane.mark * 21 // 20)
+        await engine.take([Moment((wide,)), Moment((Flow(at_ms + 2, 5),))])
+        assert ask(path, rows) == before
+        assert await engine.db.write(lambda c: balance.faults(c, 1, PRINCIPAL, engine.state)) == []
+        await engine.take([moments()[60]])
+        *kept, (_, _, _, invested, _) = ask(path, rows)
+        assert (kept, invested) == (before, before[-1][3] + 5)
+        assert await engine.db.write(lambda c: balance.faults(c, 1, PRINCIPAL, engine.state)) == []
 
 
 @pytest.mark.parametrize(
