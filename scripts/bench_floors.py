@@ -14,8 +14,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from rrr.backtesting.book import Book
 from rrr.backtesting.history import History
-from rrr.backtesting.runner import Book
 from rrr.core import market
 from rrr.core.market import BPS, PPM
 from rrr.core.rules import HOUR_MS

@@ -4,7 +4,7 @@ from typing import Final
 
 from bench_candles import Candles
 
-from rrr.backtesting.runner import Book
+from rrr.backtesting.book import Book
 from rrr.config import Settings
 from rrr.core.market import BPS, QUANTA
 from rrr.core.shelf import Assumptions

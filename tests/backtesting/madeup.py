@@ -13,8 +13,9 @@ from typing import Any, Final
 import numpy as np
 from hypothesis import strategies as st
 
+from rrr.backtesting.book import Book
 from rrr.backtesting.history import History
-from rrr.backtesting.runner import Book, run
+from rrr.backtesting.runner import run
 from rrr.core.events import Close, Flow, Signal
 from rrr.core.market import QUANTA_MAX
 from rrr.core.shelf import Assumptions

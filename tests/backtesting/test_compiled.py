@@ -10,8 +10,9 @@ from typing import Any, Final
 import pytest
 from hypothesis import given, seed, settings
 
+from rrr.backtesting.book import Book
 from rrr.backtesting.history import closing
-from rrr.backtesting.runner import Book, run
+from rrr.backtesting.runner import run
 from rrr.core.events import Halted, Refused
 from rrr.core.market import PPM
 from rrr.core.orders import Cancel, Cause, Kind, Order, Rejection, Report, Status, TimeInForce

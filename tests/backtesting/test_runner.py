@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from rrr.backtesting import ledgers, runner
+from rrr.backtesting.book import Book
 from rrr.backtesting.history import History
 from rrr.backtesting.result import Result
-from rrr.backtesting.runner import Book, run
+from rrr.backtesting.runner import run
 from rrr.core.events import Flow
 from rrr.core.orders import Cause, Order, Report, Status
 from rrr.core.shelf import Assumptions

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from rrr.backtesting.book import Book
 from rrr.backtesting.grid import Grid, grid_of
 from rrr.backtesting.growth import DAY_MS
 from rrr.backtesting.history import History
-from rrr.backtesting.runner import Book
 from rrr.backtesting.walk_forward import Walk, optimised
 from rrr.backtesting.walk_windows import Plan
 from rrr.config import Home, load, show_json

@@ -28,8 +28,9 @@ from bench_guests import Answer, Case, Guest, ask, environment, invited, write
 from bench_terms import CASH, FEE_PPM, everything, one_coin
 from peers.errand import Errand, Fill, Told, carry_out, read
 
+from rrr.backtesting.book import Book
 from rrr.backtesting.result import Result
-from rrr.backtesting.runner import Book, run
+from rrr.backtesting.runner import run
 from rrr.backtesting.trades import fills_of
 from rrr.core.market import PPM, QUANTA
 from rrr.core.orders import Cause, Side

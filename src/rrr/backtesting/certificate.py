@@ -20,11 +20,12 @@ from rrr.database.journal import DAY_MS, KINDS, Pen, Row, beginning, is_row, tra
 from rrr.neural_network.panel import I64
 from rrr.trading.engine.paper import NO_WORLD, Record, advance
 
+from .book import Book
 from .certificate_words import Difference, of_rows, of_states
 from .flat import read
 from .history import History, closing
 from .ledgers import SEEN, Ledger
-from .runner import Book, run
+from .runner import run
 from .stretches import Stretch
 
 COMPILED, INTERPRETED, PAPER, LIVE = "compiled", "interpreted", "paper", "live"

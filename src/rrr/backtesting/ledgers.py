@@ -6,7 +6,7 @@ close left it: account, purse, lanes and shelves, number by number.
 
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
@@ -22,12 +22,10 @@ from rrr.trading.engine.paper import NO_WORLD, Record, World, advance
 
 from . import desk as tables
 from . import flat
+from .book import Book
 from .history import History
 from .result import WIDTH, Result
 from .stretches import NOTHING, Stretch
-
-if TYPE_CHECKING:
-    from .runner import Book
 
 ROWS: Final = 1 << 14  # kept before they are put away
 BOOK_WIDTH: Final = flat.width(NO_ACCOUNT)
@@ -40,9 +38,7 @@ _KIND: Final[dict[type, int]] = {what: KINDS[what] for what in SEEN}
 class Ledger:
     """The state of a run, and all that it leaves."""
 
-    def __init__(
-        self, book: "Book", history: History, columns: I64, *, digests: bool = True
-    ) -> None:
+    def __init__(self, book: Book, history: History, columns: I64, *, digests: bool = True) -> None:
         self.sealing = digests
         self.book, self.every_ms = book, history.panel.timeframe_ms
         self.instruments = flat.rows_of(book.instruments)
@@ -270,7 +266,7 @@ def _cut(column: I64 | Mask, columns: I64) -> I64:
     return np.ascontiguousarray(part, np.int64)
 
 
-def _terms(book: "Book") -> I64:
+def _terms(book: Book) -> I64:
     terms = np.zeros((2, flat.width(book.law)), np.int64)
     flat.write(book.law, terms, 0, 0)
     flat.write(book.assumptions, terms, 1, 0)

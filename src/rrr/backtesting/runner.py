@@ -5,18 +5,15 @@ through `loops` in stretches, state in and state out, so that memory does not gr
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from rrr.core.events import Flow
-from rrr.core.market import Instrument
-from rrr.core.shelf import Assumptions
-from rrr.core.state import Law
 from rrr.neural_network.panel import I64
 
+from .book import Book
 from .history import History, closing
 from .ledgers import Ledger
 from .result import Result
@@ -24,16 +21,6 @@ from .stretches import Stretch
 
 CANDLES: Final = 1 << 16  # of one stretch: 4 MiB of lines
 Progress = Callable[[int, int], None]  # closes done, and all
-
-
-@dataclass(frozen=True, slots=True)
-class Book:
-    """The terms that a book begins with."""
-
-    law: Law
-    instruments: Sequence[Instrument]
-    assumptions: Assumptions
-    capital: int  # quanta
 
 
 def run(

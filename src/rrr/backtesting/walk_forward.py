@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rrr.backtesting import records, sharpe
+from rrr.backtesting.book import Book
 from rrr.backtesting.grid import Grid
 from rrr.backtesting.growth import F64
 from rrr.backtesting.history import History
@@ -21,7 +22,7 @@ from rrr.backtesting.metrics import Metrics, measured
 from rrr.backtesting.nulls import Null, random_entries
 from rrr.backtesting.records import Look, Tried
 from rrr.backtesting.result import Result
-from rrr.backtesting.runner import Book, run
+from rrr.backtesting.runner import run
 from rrr.backtesting.trades import Trades, trades_of
 from rrr.backtesting.walk_looks import Looks, Progress, days_of, looks_at, spoken
 from rrr.backtesting.walk_objectives import objective_of

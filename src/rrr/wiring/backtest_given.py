@@ -13,9 +13,9 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from rrr.backtesting import records
+from rrr.backtesting.book import Book
 from rrr.backtesting.history import History, history_of
 from rrr.backtesting.history_files import readable
-from rrr.backtesting.runner import Book
 from rrr.config import Home, Loaded, Settings, show_json
 from rrr.core.market import QUANTA, Instrument
 from rrr.data_pipeline.market import Market

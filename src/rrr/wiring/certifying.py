@@ -15,9 +15,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, Protocol, TextIO
 
+from rrr.backtesting.book import Book
 from rrr.backtesting.certificate import Certificate, certified
 from rrr.backtesting.history import History, history_of
-from rrr.backtesting.runner import Book
 from rrr.config import Home, Loaded, Settings
 from rrr.core.errors import Unavailable, UsageError
 from rrr.core.market import QUANTA
