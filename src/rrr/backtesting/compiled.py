@@ -46,9 +46,12 @@ def usual_folder() -> Path:
 
 
 def code_hash() -> str:
+    """Of all that decides what is compiled, and of the place and time by which numba finds it."""
     digest = blake2b(digest_size=8)
     digest.update(f"{version('numba')} {version('llvmlite')} {sys.version}".encode())
     here = Path(__file__).parent
+    for entry in ("loops.py", "desk.py"):
+        digest.update(f"{here / entry} {(here / entry).stat().st_mtime_ns}".encode())
     ours = ("loops", "desk", "flat", "speak", "boxes", "tables", "compiled")
     files = [*Path(core.__path__[0]).glob("*.py"), *(here / f"{name}.py" for name in ours)]
     for file in sorted(files):
@@ -66,7 +69,7 @@ _MADE: list[Loops] = []
 
 def is_cold(folder: Path | None = None) -> bool:
     """Whether they must be compiled first: half a minute, once a version."""
-    return not _MADE and not any(((folder or usual_folder()) / code_hash()).rglob("*.nbi"))
+    return not any(((folder or usual_folder()) / code_hash()).rglob("loops.start*.nbi"))
 
 
 def _made(folder: Path) -> Loops:

@@ -16,6 +16,7 @@ from rrr.data_pipeline.recorded_files import (
     TIMEFRAMES,
     Found,
     find,
+    grid_begin_ms,
     timeframe_ms,
     timeframe_name,
 )
@@ -51,7 +52,6 @@ _ORDERED = (
     ("open", "low"),
     ("close", "low"),
 )
-_MONDAY_MS = 4 * TIMEFRAMES["1d"]  # weeks begin on Mondays, the epoch on a Thursday
 _USUAL = 0.1  # a thin market may lack most of its candles; below this it is another timeframe
 
 
@@ -191,7 +191,7 @@ def _on_grid(rows: Rows, step_ms: int) -> None:
             f"{rows.path} looks like {looks} candles, the length of its usual step, not {asked}.",
             f"Ask for --timeframe {looks}." if looks in TIMEFRAMES else CORRECT,
         )
-    begin = _MONDAY_MS if step_ms == TIMEFRAMES["1w"] else 0
+    begin = grid_begin_ms(step_ms)
     index = first((stamps - begin) % step_ms != 0)
     if index is not None:
         beyond = int((stamps[index] - begin) % step_ms) / 1000

@@ -29,6 +29,7 @@ TIMEFRAMES = {
     "1d": 1440 * MINUTE_MS,
     "1w": 7 * 1440 * MINUTE_MS,
 }
+MONDAY_MS = 4 * TIMEFRAMES["1d"]  # weeks begin on Mondays, the epoch on a Thursday
 UNKNOWN_VENUE = "recorded"  # of a file that does not lie in a venue's tree
 
 _SYMBOL = re.compile(r"[A-Z0-9]+-[A-Z0-9]+(-[A-Z0-9]+)*")
@@ -103,6 +104,11 @@ def timeframe_name(step_ms: int) -> str:
     """
     names = {length: name for name, length in TIMEFRAMES.items()}
     return names.get(step_ms) or f"{step_ms / MINUTE_MS:g} minutes"
+
+
+def grid_begin_ms(step_ms: int) -> int:
+    """An opening time of this timeframe: the others lie whole steps from it."""
+    return MONDAY_MS if step_ms == TIMEFRAMES["1w"] else 0
 
 
 def timeframe_in_name(path: Path) -> str | None:
