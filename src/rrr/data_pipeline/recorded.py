@@ -5,8 +5,11 @@ of their timeframe, with the digest of the file's bytes. Gaps stay gaps and are 
 as is everything that had to be understood: newest first, units, names of columns.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +20,7 @@ from rrr.data_pipeline.recorded_files import (
     Found,
     find,
     grid_begin_ms,
+    partitions,
     timeframe_ms,
     timeframe_name,
 )
@@ -70,19 +74,19 @@ class Recorded:
 
 def read(found: Found) -> Recorded:
     """Believe a file's candles, all of them, or raise what is wrong with the first bad one."""
-    content = _content(found)
-    rows = _rows(found, content)
-    _sane(rows)
-    within_reason(rows)
-    rows = _oldest_first(rows)
-    _increasing(rows)
-    _on_grid(rows, found.timeframe_ms)
+    digest, parts = sha256(), list[Rows]()
+    for path in _paths(found):
+        content = _content(path)
+        digest.update(content)
+        parts.append(_believed(_rows(path, content, found.symbol)))
+    rows = _joined(found, parts)
+    _usual(rows, found.timeframe_ms)
+    for part in parts:
+        _on_grid(part, found.timeframe_ms)
     notes = (*rows.notes, *gaps(rows.opened_at_ms, found.timeframe_ms))
     for array in (rows.opened_at_ms, *rows.values.values()):
         array.flags.writeable = False
-    return Recorded(
-        found, rows.opened_at_ms, **rows.values, sha256=sha256(content).hexdigest(), notes=notes
-    )
+    return Recorded(found, rows.opened_at_ms, **rows.values, sha256=digest.hexdigest(), notes=notes)
 
 
 def gaps(stamps: Integers, step_ms: int) -> tuple[str, ...]:
@@ -104,22 +108,57 @@ def gaps(stamps: Integers, step_ms: int) -> tuple[str, ...]:
 
 def usual_step_ms(found: Found) -> int:
     """How far apart its candles usually open, whatever was asked for."""
-    stamps = _rows(found, _content(found)).opened_at_ms
+    parts = [_rows(path, _content(path), found.symbol).opened_at_ms for path in _paths(found)]
+    stamps = np.concatenate(parts)
     return int(np.median(np.abs(np.diff(stamps)))) if len(stamps) > 1 else found.timeframe_ms
 
 
-def _content(found: Found) -> bytes:
+def _paths(found: Found) -> list[Path]:
+    return partitions(found.path) or [found.path]
+
+
+def _content(path: Path) -> bytes:
     try:
-        return found.path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise NotFound(
-            f"{found.path} cannot be read: {error.strerror}.", "Check the path and its permissions."
+            f"{path} cannot be read: {error.strerror}.", "Check the path and its permissions."
         ) from error
 
 
-def _rows(found: Found, content: bytes) -> Rows:
-    parquet = found.path.suffix == ".parquet" or content[:4] == b"PAR1"
-    return (read_parquet if parquet else read_csv)(found.path, content, found.symbol)
+def _rows(path: Path, content: bytes, symbol: str) -> Rows:
+    parquet = path.suffix == ".parquet" or content[:4] == b"PAR1"
+    return (read_parquet if parquet else read_csv)(path, content, symbol)
+
+
+def _believed(rows: Rows) -> Rows:
+    _sane(rows)
+    within_reason(rows)
+    rows = _oldest_first(rows)
+    _increasing(rows)
+    return rows
+
+
+def _joined(found: Found, parts: Sequence[Rows]) -> Rows:
+    """Partitions as one file: each begins after the one before has ended."""
+    if len(parts) == 1:
+        return parts[0]
+    for one, other in pairwise(parts):
+        if one.opened_at_ms[-1] >= other.opened_at_ms[0]:
+            raise DataError(
+                f"{other.path} begins on {utc(int(other.opened_at_ms[0]))}, which is inside"
+                f" {one.path.name}.",
+                "Remove one of the two, then download or import its candles again.",
+            )
+    notes = dict.fromkeys(note for part in parts for note in part.notes)
+    return Rows(
+        found.path,
+        "row",
+        np.concatenate([part.places for part in parts]),
+        np.concatenate([part.opened_at_ms for part in parts]),
+        {name: np.concatenate([part.values[name] for part in parts]) for name in VALUES},
+        tuple(notes),
+    )
 
 
 def _sane(rows: Rows) -> None:
@@ -182,19 +221,25 @@ def _increasing(rows: Rows) -> None:
 
 
 def _on_grid(rows: Rows, step_ms: int) -> None:
-    stamps, asked = rows.opened_at_ms, timeframe_name(step_ms)
-    steps = np.diff(stamps)
+    stamps = rows.opened_at_ms
+    index = first((stamps - grid_begin_ms(step_ms)) % step_ms != 0)
+    if index is not None:
+        beyond = int((stamps[index] - grid_begin_ms(step_ms)) % step_ms) / 1000
+        raise rows.refusal(
+            index,
+            f"{utc(int(stamps[index]))} is {beyond:g} seconds off the grid of"
+            f" {timeframe_name(step_ms)}",
+        )
+
+
+def _usual(rows: Rows, step_ms: int) -> None:
+    """Candles of another timeframe may all lie on the grid, or all but lie on it."""
+    steps = np.diff(rows.opened_at_ms)
     usual = int(np.median(steps)) if len(steps) else step_ms
     if usual != step_ms and np.count_nonzero(steps == step_ms) < _USUAL * len(steps):
         looks = timeframe_name(usual)
         raise DataError(
-            f"{rows.path} looks like {looks} candles, the length of its usual step, not {asked}.",
+            f"{rows.path} looks like {looks} candles, the length of its usual step, not"
+            f" {timeframe_name(step_ms)}.",
             f"Ask for --timeframe {looks}." if looks in TIMEFRAMES else CORRECT,
-        )
-    begin = grid_begin_ms(step_ms)
-    index = first((stamps - begin) % step_ms != 0)
-    if index is not None:
-        beyond = int((stamps[index] - begin) % step_ms) / 1000
-        raise rows.refusal(
-            index, f"{utc(int(stamps[index]))} is {beyond:g} seconds off the grid of {asked}"
         )

@@ -2,7 +2,8 @@
 
 What enters is a path, the symbols and the timeframe asked for; what leaves names each file, its
 venue, its symbol and its step. Trades, quotes, funding and depth lie in the same folders and are
-never picked; two files that could both be meant are an error that names both.
+never picked; two files that could both be meant are an error that names both. A folder named after
+its timeframe, of the months or years of a store, is one file in parts.
 """
 
 import re
@@ -36,13 +37,14 @@ _SYMBOL = re.compile(r"[A-Z0-9]+-[A-Z0-9]+(-[A-Z0-9]+)*")
 _CANDLES = re.compile(
     rf"({'|'.join(TIMEFRAMES)})(-.+)?\.(parquet|csv|csv\.gz|csv\.utf16|csv\.utf16\.gz)"
 )
+_PARTITION = re.compile(r"\d{4}(-(0[1-9]|1[0-2]))?\.parquet")
 _OTHER = re.compile(r"(trade|quote|funding|depth|book|mark|index)", re.IGNORECASE)
 _SHAPE = "Give one parquet or CSV file, or a tree <venue>/<SYMBOL>/<timeframe>.parquet."
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    path: Path
+    path: Path  # a file, or a folder of partitions
     venue: str
     symbol: str
     timeframe_ms: int
@@ -57,6 +59,11 @@ def find(path: Path, symbols: Sequence[str], timeframe: str) -> list[Found]:
         return [Found(path, venue, symbol, step)]
     if not path.is_dir():
         raise NotFound(f"{path} does not exist.", _SHAPE)
+    if partitions(path):
+        name = _absolute(path).name
+        if name != timeframe:
+            raise NotFound(f"{path} holds no {timeframe} candles.", f"It has {name}.")
+        return [Found(path, *_of_single(path, asked), step)]
 
     folders = _folders(path)
     if not folders:
@@ -85,6 +92,13 @@ def find(path: Path, symbols: Sequence[str], timeframe: str) -> list[Found]:
         there = _listed({name for folder in folders for name in _candles(folder)})
         raise NotFound(f"{path} holds no {timeframe} candles.", f"It has {there}.")
     return found
+
+
+def partitions(folder: Path) -> list[Path]:
+    """The months or years of a timeframe's folder, the oldest first; none in any other folder."""
+    if _absolute(folder).name not in TIMEFRAMES or not folder.is_dir():
+        return []
+    return [path for path in _children(folder) if _PARTITION.fullmatch(path.name)]
 
 
 def timeframe_ms(text: str) -> int:
@@ -147,6 +161,8 @@ def _of_single(path: Path, asked: Sequence[str]) -> tuple[str, str]:
             "Name one symbol, or give a tree <venue>/<SYMBOL>/<timeframe>.parquet.",
         )
     folder = _absolute(path).parent
+    if path.is_file() and path in partitions(path.parent):
+        folder = folder.parent
     in_tree = _is_symbol(folder)
     if not in_tree and not asked:
         raise UsageError(
@@ -177,13 +193,15 @@ def _is_symbol(folder: Path) -> bool:
 
 
 def _candles(folder: Path) -> dict[str, list[Path]]:
-    """All files of candles by timeframe: the plain `1h.parquet`, or else each `1h-*.parquet`."""
+    """All candles by timeframe: the plain `1h.parquet`, the folder `1h`, or each `1h-*.parquet`."""
     plain: dict[str, list[Path]] = {}
     variants: dict[str, list[Path]] = {}
     for file in _children(folder):
         match = _CANDLES.fullmatch(file.name)
         if match and not _OTHER.search(match[2] or "") and file.is_file():
             (variants if match[2] else plain).setdefault(match[1], []).append(file)
+        elif partitions(file):
+            plain.setdefault(file.name, []).append(file)
     return variants | plain
 
 

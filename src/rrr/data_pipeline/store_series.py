@@ -26,6 +26,8 @@ ORDERED: Final = (
     ("open", "low"),
     ("close", "low"),
 )
+BEGIN_MS: Final = 1_230_768_000_000  # 2009, the first coin
+END_MS: Final = 4_102_444_800_000  # 2100
 DECIMALS_MAX: Final = 15  # beyond them a float says nothing
 _EXACT: Final = 1 << 53
 _AGAIN: Final = "Correct it where it came from: a doubtful candle is never kept."
@@ -51,7 +53,7 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Series:
-    """`ts` is the opening time; `source` is a `core.market.Source`; `origin` names who gave them."""
+    """`ts` is when it opened, `source` a `core.market.Source`, `origin` who gave the candles."""
 
     venue: str
     symbol: str
@@ -90,6 +92,7 @@ def sound(series: Series) -> Series:
     assert len(set(lengths.values())) == 1, f"Columns of one length, not {lengths}."
     for mask, wrong in (
         (np.diff(series.ts, prepend=series.ts[:1] - 1) <= 0, "it does not follow the one before"),
+        ((series.ts < BEGIN_MS) | (series.ts >= END_MS), "it lies outside 2009 to 2099"),
         (off_grid(series.ts, series.timeframe_ms), "it opens off the grid of its timeframe"),
         *impossible(series),
     ):
