@@ -83,7 +83,7 @@ def case_of(world: Session, signal: Signal) -> tuple[Case, Because]:
     law, account, instruments, lanes = world.world.state
     one, listed = lanes[signal.instrument], instruments[signal.instrument]
     found = wished(law, account, one, listed, signal.conviction_bps)
-    return Case(law, account, one, listed, found.change, signal.at_ms), found.because
+    return Case(law, account, one, listed, found.judged, signal.at_ms), found.because
 
 
 @given(st.integers(0, 2**32), LAWS)

@@ -98,7 +98,7 @@ def at_the_venue(
 
 
 def meet(matched: Matched, traded: Instrument, met: Candle) -> Matched:
-    return inside(matched.purse, matched.shelf, traded, NO_ASSUMPTIONS, met, START + HOUR)
+    return inside(matched.purse, matched.shelf, traded, NO_ASSUMPTIONS, met, START, START + HOUR)
 
 
 def test_takers_pay_two_fees_two_half_spreads_and_two_slippages() -> None:

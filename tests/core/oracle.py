@@ -61,6 +61,11 @@ class Telling:
     def over(self) -> bool:
         return self.rest == 0 or any(word.what not in ("fill", "TRIGGERED") for word in self.words)
 
+    def late(self, number: int) -> int:
+        """How long after the open of this candle the order arrives, in milliseconds."""
+        arrives = self.case.order.at_ms + self.case.assumed.latency_ms
+        return max(arrives - (START + number * HOUR), 0)
+
     @property
     def buys(self) -> bool:
         return self.case.order.side == Side.BUY
@@ -123,14 +128,20 @@ def in_lots(case: Case, grains: Fraction) -> int:
 def met_at(case: Case, candle: Candle, late_ms: int) -> int:
     """The middle where somebody arrives: later than the open, the price has moved against him.
 
-    It moves with the root of time, in millionths of the hour, to the worst of the candle.
+    It moves with the root of time to the worst of the candle: for who takes the dearest, for who
+    must not take the one where he would.
     """
     if late_ms <= 0:
         return candle.open
-    way = Fraction(isqrt(floor(Fraction(late_ms * MILLION, HOUR)) * MILLION), MILLION)
-    if case.order.side == Side.BUY:
+    way = root_of(late_ms)
+    if (case.order.side == Side.BUY) != bool(case.order.post_only):
         return candle.open + ceil((candle.high - candle.open) * way)
     return candle.open - ceil((candle.open - candle.low) * way)
+
+
+def root_of(part_ms: int) -> Fraction:
+    """The root of this part of an hour, each in millionths."""
+    return Fraction(isqrt(floor(Fraction(part_ms * MILLION, HOUR)) * MILLION), MILLION)
 
 
 def width(case: Case, middle: int) -> int:
@@ -186,7 +197,8 @@ def arrived(telling: Telling, number: int, middle: int) -> Iterator[Word]:
 def traded_with(telling: Telling, number: int, candle: Candle) -> Iterator[Word]:
     """What rests is filled at its price where others traded beyond it; a share where they met."""
     case, price = telling.case, telling.case.order.price
-    beyond = price - candle.low if telling.buys else candle.high - price
+    low, high = met_after(candle, min(HOUR - telling.late(number), HOUR))
+    beyond = price - low if telling.buys else high - price
     if beyond < 0:
         return
     if too_dear(telling, price):
@@ -196,6 +208,12 @@ def traded_with(telling: Telling, number: int, candle: Candle) -> Iterator[Word]
         share = Fraction(telling.rest * case.assumed.touch_share_ppm, MILLION)
         telling.room = min(telling.room, Fraction(in_lots(case, share)))
     yield from deal(telling, number, price, maker=True)
+
+
+def met_after(candle: Candle, left_ms: int) -> tuple[int, int]:
+    """The lowest and the highest of what is left of an hour, as far from its close as it may be."""
+    way, close = root_of(left_ms), candle.close
+    return close - floor((close - candle.low) * way), close + floor((candle.high - close) * way)
 
 
 def protected(telling: Telling, number: int, candle: Candle) -> Iterator[Word]:

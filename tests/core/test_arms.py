@@ -5,10 +5,11 @@ from itertools import permutations
 
 import pytest
 
-from rrr.core.events import Limits
+from rrr.core.events import Limits, Refused
 from rrr.core.kernel import step
 from rrr.core.market import BPS, purchase
 from rrr.core.orders import Cancel, Cause, Kind, Order, Rejection, Side, Stage, Status
+from rrr.core.rules import Refusal
 from tests.builders import BTC, HOUR, LAW, PRICE, START, law, report
 from tests.core.test_kernel import Talk, flat, held
 
@@ -320,3 +321,16 @@ def test_a_report_is_heard_by_its_own_order_only() -> None:
     stranger = report(Status.ACCEPTED, before, sequence=99, at_ms=talk.at_ms)
     talk.hear(stranger)
     assert talk.lane.stop == before
+
+
+def test_a_wish_for_less_than_one_lot_is_refused_by_name_and_told_once() -> None:
+    talk = flat(exposure_max_bps=1)
+    huge = BTC._replace(lot=1_000 * COIN, quantity_min=1_000 * COIN)
+    talk.state = talk.state._replace(instruments=(huge, *talk.state.instruments[1:]))
+    (refused,) = talk.signal(10_000)
+    assert isinstance(refused, Refused)
+    assert Refusal(refused.refusal) is Refusal.QUANTITY_MIN
+    talk.signal(10_000)
+    assert (talk.lane.refused, talk.lane.due) == (2, 0)
+    assert talk.signal(0) == ()
+    assert talk.lane.refused == 0

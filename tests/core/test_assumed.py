@@ -4,7 +4,7 @@ import pytest
 
 from rrr.core.market import GRAINS_MAX, PPM, Candle, lots
 from rrr.core.orders import Order, Rejection, Side, Stage, TimeInForce
-from rrr.core.shelf import NO_ASSUMPTIONS
+from rrr.core.shelf import NO_ASSUMPTIONS, Assumptions
 from tests.builders import HOUR, PRICE, START, candle
 from tests.core.venue import (
     BUY,
@@ -159,3 +159,31 @@ def test_where_its_price_is_only_touched_a_stated_share_is_filled_once(share_ppm
         if wanted:
             assert (after.said[0].price, after.said[0].maker) == (one.price, 1)
             assert after.shelf.room in (0, GRAINS_MAX)
+
+
+def late(minutes: int) -> Assumptions:
+    return NO_ASSUMPTIONS._replace(latency_ms=minutes * HOUR // 60)
+
+
+DIP = candle(PRICE, low=LOWER, volume=1000 * COIN)  # and back to where it began
+WAITS = LIMIT._replace(price=PRICE * 995 // 1000)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "fills"), [(0, True), (1, True), (30, True), (50, False), (59, False)]
+)
+def test_who_comes_late_rests_for_what_is_left_of_the_candle(minutes: int, fills: bool) -> None:
+    after = met(DIP, WAITS, assumed=late(minutes))
+    assert after.words == ([("fill", WAITS.price)] if fills else [])
+    again = going_on(after, DIP, FREE, late(minutes), START + HOUR)
+    assert (not fills) == (len(again.said) > len(after.said)), "In the next it was there all along."
+
+
+def test_lateness_never_lets_a_post_only_order_rest_that_would_have_taken() -> None:
+    """It arrives somewhere inside, and where it would have taken is where it arrives."""
+    rises = candle(PRICE, high=HIGHER, low=LOWER, volume=1000 * COIN)
+    wanted = LIMIT._replace(price=PRICE * 999 // 1000, post_only=1)
+    for minutes in (1, 20, 40, 59):
+        assert met(rises, wanted, assumed=late(minutes)).words == [("POST_ONLY", 0)]
+    dull = candle(PRICE, high=HIGHER, low=PRICE, volume=1000 * COIN)
+    assert met(dull, wanted, assumed=late(59)).words == []

@@ -68,7 +68,7 @@ def said_by_the_core(case: Case) -> tuple[list[Word], int, int] | None:
         for inside in (False, True):
             while True:
                 if inside:
-                    matched = matching.inside(purse, here, of, case.assumed, candle, ends)
+                    matched = matching.inside(purse, here, of, case.assumed, candle, opened, ends)
                 else:
                     matched = matching.at_open(purse, here, of, case.assumed, candle, opened, ends)
                 purse, here, report = matched

@@ -86,7 +86,7 @@ def going_on(
             if how == "open":
                 matched = matching.at_open(purse, here, of, assumed, candle, opened, ends)
             else:
-                matched = matching.inside(purse, here, of, assumed, candle, ends)
+                matched = matching.inside(purse, here, of, assumed, candle, opened, ends)
             purse, here, report = matched
             said = [*said, report] if report.status else said
             assert len(said) < 50, "It never stops speaking."

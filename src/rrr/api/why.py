@@ -189,10 +189,10 @@ def judgement(look: Lookup, world: World, signal: Signal, number: int) -> dict[s
     refused = next((item for item in record if isinstance(item, Refused)), None)
     order = next((item.sequence for item in record if isinstance(item, Order)), None)
     refusal = Refusal(refused.refusal if refused else Refusal.NONE)
-    case = Case(law, account, lane, instrument, wish.change, signal.at_ms)
+    case = Case(law, account, lane, instrument, wish.judged, signal.at_ms)
     seen = words.Seen(look.unit, state, lane, halt(look, number), stopped(look, number))
     rules = []
-    for rule in judged(case) if wish.change else ():
+    for rule in judged(case) if wish.judged else ():
         decided = refusal != Refusal.NONE and rule.refusal > refusal
         mark = "not reached" if decided else "broken" if rule.refusal == refusal else "kept"
         told = {"rule": rule.refusal.name.lower(), "mark": mark, "would_refuse": rule.broken}

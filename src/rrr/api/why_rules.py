@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
+from rrr.core.arms import too_little
 from rrr.core.ledger import equity
 from rrr.core.market import (
     BPS,
@@ -136,7 +137,8 @@ class Because(Enum):
 class Wish(NamedTuple):
     held: int  # grains, in whole lots
     target: int  # grains
-    change: int  # grains; 0: nothing to judge
+    change: int  # grains
+    judged: int  # grains that the rules are asked about; 0: none
     exposure_bps: int  # that conviction and volatility ask for, before any cap
     because: Because
 
@@ -146,15 +148,16 @@ def wished(
 ) -> Wish:
     """The core's own wish, and what decided it: the policy's steps, in its order."""
     if lane.mark == 0:
-        return Wish(0, 0, 0, 0, Because.NO_CANDLE)
+        return Wish(0, 0, 0, 0, 0, Because.NO_CANDLE)
     held = lots(instrument, lane.quantity)
     target = wish(law, account, lane, instrument, conviction_bps)
     exposure_bps = conviction_bps * law.volatility_target_ppm // max(lane.volatility_ppm, 1)
     because = _because(law, account, lane, instrument, conviction_bps, exposure_bps)
     change = target - held
     if change < 0 and sellable(instrument, lane.mark, held) == 0:
-        return Wish(held, target, 0, exposure_bps, Because.SMALL)
-    return Wish(held, target, change, exposure_bps, because)
+        return Wish(held, target, 0, 0, exposure_bps, Because.SMALL)
+    judged = change or too_little(law, lane, instrument, conviction_bps)
+    return Wish(held, target, change, judged, exposure_bps, because)
 
 
 def _because(

@@ -17,6 +17,7 @@ from rrr.core.arms import (
     on_signal,
     on_touch,
     settled,
+    too_little,
 )
 from rrr.core.events import Signal, Touch
 from rrr.core.ledger import equity
@@ -199,7 +200,8 @@ def signals(desk: Desk, candles: Table, i: int, k: int, at_ms: int, n: int) -> i
     lane = rules.heard(read(NO_LANE, desk.lanes, k, 0))
     instrument = read(NO_INSTRUMENT, desk.instruments, k, 0)
     change = change_wished(law_of(desk), account, lane, instrument, conviction)
-    if change == 0 and not lane.order.kind:
+    little = change == 0 and too_little(law_of(desk), lane, instrument, conviction)
+    if change == 0 and not little and not lane.order.kind:
         write(content(lane), desk.lanes, k, 0)
         return n
     n, _ = happens(desk, WISHED, candles, i, k, at_ms, at_ms, n, 0)
@@ -240,7 +242,9 @@ def happens(
                     purse, shelf, instrument, assumed_by(desk), candle, opened_ms, at_ms
                 )
             elif what == GOES_ON:
-                matched = inside(purse, shelf, instrument, assumed_by(desk), candle, at_ms)
+                matched = inside(
+                    purse, shelf, instrument, assumed_by(desk), candle, opened_ms, at_ms
+                )
             else:
                 matched = at_no_open(purse, shelf, opened_ms)
             answered(desk, matched, k)

@@ -94,11 +94,12 @@ def on_signal(
     if lane.order.kind == Kind.LIMIT:
         # A purchase that rests goes on resting while it is wished for.
         return recalled(account, lane) if change <= 0 else nothing(account, lane)
-    if change == 0:
+    judged = change if change else too_little(law, lane, instrument, signal.conviction_bps)
+    if judged == 0:
         return nothing(account, content(lane))
-    refusal = rules.refuse(law, account, lane, instrument, change, signal.at_ms)
+    refusal = rules.refuse(law, account, lane, instrument, judged, signal.at_ms)
     lane = rules.remember(lane, refusal)
-    if refusal != Refusal.NONE:
+    if refusal != Refusal.NONE or change == 0:
         return Outcome(account, lane, NO_ORDER, 0, refusal)
     attempt = lane.tried if change > 0 else 0
     lane = lane._replace(due=change, cause=int(Cause.SIGNAL), attempt=attempt)
@@ -116,6 +117,13 @@ def change_wished(
     if change < 0 and sellable(instrument, lane.mark, held) == 0:
         return 0  # dust that no venue buys
     return change
+
+
+def too_little(law: Law, lane: Lane, instrument: Instrument, conviction_bps: int) -> int:
+    """One grain, if that is all that is left of a wish to buy what is not held; else 0."""
+    if lane.quantity >= instrument.lot or lane.order.kind or lane.due != 0:
+        return 0
+    return 1 if conviction_bps >= law.conviction_min_bps else 0
 
 
 def content(lane: Lane) -> Lane:

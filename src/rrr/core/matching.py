@@ -6,9 +6,11 @@ stop inside. Each function says one thing a call, and is called until it says no
 
 Whoever takes pays half the spread, the slippage, the rounding to the worse tick and, late by
 `latency_ms`, the share √(late ÷ duration) of what the candle then moved against him: prices move
-with the root of time. Whoever rests is filled at his own price, when it is traded through; where it
-is only touched, by the share that is assumed. Nobody exchanges more than `participation_ppm` of
-what the candle did. Cancels are not late, and stops are never too late to be hit.
+with the root of time; a post-only order meets what it moved for him, and is refused. Whoever rests
+is filled at his own price, when it is traded through; where it is only touched, by the share that
+is assumed. In the candle that he came late to, prices go from its close no further back than the
+share √(left ÷ duration). Nobody exchanges more than `participation_ppm` of what the candle did.
+Cancels are not late, and stops are never too late to be hit.
 """
 
 from .market import PPM, Candle, Instrument, down, lots, root, share_ppm, up
@@ -24,6 +26,7 @@ from .shelf import (
     placed,
     said,
     slip,
+    stands,
     uncovered,
     unpaid,
 )
@@ -88,11 +91,14 @@ def waited(
     if order.stage == Stage.WORKING or here_ms >= at_ms:
         return Matched(purse, shelf, NO_REPORT)
     price = candle.open
-    if here_ms > opened_at_ms:
-        late = share_ppm(here_ms - opened_at_ms, at_ms - opened_at_ms)
-        worst = candle.high if order.side == Side.BUY else candle.low
-        price += order.side * up(abs(worst - price), root(late * PPM), PPM)
-    return arrived(purse, shelf, instrument, order, price, opened_at_ms)
+    if here_ms <= opened_at_ms:
+        return arrived(purse, shelf, instrument, order, price, opened_at_ms)
+    late = share_ppm(here_ms - opened_at_ms, at_ms - opened_at_ms)
+    rises = order.side if not order.post_only else -order.side
+    worst = candle.high if rises > 0 else candle.low
+    price += rises * up(abs(worst - price), root(late * PPM), PPM)
+    matched = arrived(purse, shelf, instrument, order, price, opened_at_ms)
+    return Matched(matched.purse, stands(matched.shelf, order, here_ms), matched.report)
 
 
 def arrived(
@@ -140,6 +146,7 @@ def inside(
     instrument: Instrument,
     assumed: Assumptions,
     candle: Candle,
+    opened_at_ms: int,
     at_ms: int,
 ) -> Matched:
     """Trigger the stop that this candle touched, then fill what rested and was traded through."""
@@ -152,11 +159,13 @@ def inside(
             return matched
         shelf = matched.shelf
     if shelf.target.stage == Stage.WORKING:
-        matched = rested(purse, shelf, instrument, assumed, shelf.target, candle, at_ms)
+        matched = rested(
+            purse, shelf, instrument, assumed, shelf.target, candle, opened_at_ms, at_ms
+        )
         if matched.report.status:
             return matched
     if shelf.order.stage == Stage.WORKING:
-        return rested(purse, shelf, instrument, assumed, shelf.order, candle, at_ms)
+        return rested(purse, shelf, instrument, assumed, shelf.order, candle, opened_at_ms, at_ms)
     return Matched(purse, shelf, NO_REPORT)
 
 
@@ -205,10 +214,14 @@ def rested(
     assumed: Assumptions,
     order: Order,
     candle: Candle,
+    opened_at_ms: int,
     at_ms: int,
 ) -> Matched:
     """Fill what rests at its own price, where the candle traded through it."""
     best = candle.low if order.side == Side.BUY else candle.high
+    if order.at_ms > opened_at_ms:
+        left = root(share_ppm(at_ms - order.at_ms, at_ms - opened_at_ms) * PPM)
+        best = candle.close - order.side * down(abs(candle.close - best), left, PPM)
     through = order.side * (order.price - best)
     if through < 0:
         return Matched(purse, shelf, NO_REPORT)

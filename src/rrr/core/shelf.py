@@ -28,6 +28,7 @@ from .orders import (
     Rejection,
     Report,
     Side,
+    Stage,
     Status,
     TimeInForce,
     is_stop,
@@ -263,6 +264,14 @@ def uncovered(purse: Purse, shelf: Shelf, at_ms: int) -> Matched:
     if rest_of(shelf.target) > shelf.quantity:
         return ended(purse, shelf, shelf.target, at_ms, Rejection.PARTNER)
     return Matched(purse, shelf, NO_REPORT)
+
+
+def stands(shelf: Shelf, order: Order, since_ms: int) -> Shelf:
+    """What rests from now on was not there before."""
+    kept = shelf.target if order.partner else shelf.order
+    if kept.stage != Stage.WORKING:
+        return shelf
+    return placed(shelf, kept._replace(at_ms=since_ms))
 
 
 def removed(shelf: Shelf, order: Order) -> Shelf:

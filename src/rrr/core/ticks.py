@@ -39,7 +39,7 @@ def at_touch(
             continue
         if order.stage == Stage.WORKING:
             crossed = Candle(instrument.id, middle, bid, ask, middle, 0, 0)
-            matched = rested(purse, shelf, instrument, assumed, order, crossed, at_ms)
+            matched = rested(purse, shelf, instrument, assumed, order, crossed, at_ms, at_ms)
         elif order.at_ms + assumed.latency_ms <= at_ms:
             matched = arrived(purse, shelf, instrument, order, middle, at_ms)
         else:
@@ -70,7 +70,7 @@ def at_print(
         shelf = matched.shelf
     for order in (shelf.target, shelf.order):
         if order.stage == Stage.WORKING:
-            matched = rested(purse, shelf, instrument, assumed, order, exchange, at_ms)
+            matched = rested(purse, shelf, instrument, assumed, order, exchange, at_ms, at_ms)
             if matched.report.status:
                 return matched
     return Matched(purse, shelf, NO_REPORT)

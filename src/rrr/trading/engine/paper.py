@@ -10,7 +10,7 @@ exactly.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from rrr.core import matching, shelf, ticks
 from rrr.core.events import (
@@ -91,6 +91,8 @@ def candles(world: World, event: Close | Detail, record: Record) -> World:
         if works(world.shelves[i]) and world.shelves[i].detailed_ms <= opened_at_ms:
             matched = matching.at_no_open(world.purse, world.shelves[i], opened_at_ms)
             world = heard(world, i, matched, record)
+    met: dict[str, Any] = {"assumed": assumed, "opened_at_ms": opened_at_ms, "at_ms": at_ms}
+    at_open, inside = partial(matching.at_open, **met), partial(matching.inside, **met)
     meeting = []
     for candle in event.candles:
         shelf = world.shelves[candle.instrument]
@@ -102,17 +104,9 @@ def candles(world: World, event: Close | Detail, record: Record) -> World:
             meeting.append(candle)
     for candle in meeting:
         world = start(world, candle.instrument, candle.volume)
-        how = partial(
-            matching.at_open,
-            assumed=assumed,
-            candle=candle,
-            opened_at_ms=opened_at_ms,
-            at_ms=at_ms,
-        )
-        world = meet(world, candle.instrument, how, record)
+        world = meet(world, candle.instrument, partial(at_open, candle=candle), record)
     for candle in meeting:
-        how = partial(matching.inside, assumed=assumed, candle=candle, at_ms=at_ms)
-        world = meet(world, candle.instrument, how, record)
+        world = meet(world, candle.instrument, partial(inside, candle=candle), record)
     return world
 
 
