@@ -368,6 +368,7 @@ def test_the_best_of_a_grid_is_judged_on_later_days_and_every_set_counts(
     windows = found["metrics"]["walk"]["windows"]
     assert [one["test"]["days"] for one in windows] == [9, 10]
     assert (tmp_path / found["trades_path"]).is_file()
+    assert grid in (tmp_path / found["report_path"]).read_text(encoding="utf-8")
     again = rrr("reproduce", "--interpreted", "--home", tmp_path)
     assert (again.code, again.out.partition(":")[0]) == (0, "identical"), again.out
 
@@ -397,6 +398,8 @@ MISTAKES: Final = [
     ("backtest --replay {tree} --detail 2h", 2, "2h candles do not show what is inside"),
     ("backtest --replay nowhere", 66, "nowhere does not exist"),
     ("backtest --trades trades.txt", 2, "trades.txt is no name of a trade list."),
+    ("backtest --report precious.txt", 2, "precious.txt is no name of a report."),
+    ("backtest --report /proc/x.html", 73, "/proc/x.html cannot be written"),
     ("backtest --null many", 2, "'many' is no whole number"),
     ("backtest --signals hold", 2, "'--signals' means nothing to `rrr backtest`"),
     ("backtest --set costs.profile=kroken", 78, "no cost profile 'kroken'", "Did you mean kraken"),

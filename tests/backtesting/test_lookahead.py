@@ -15,6 +15,7 @@ from rrr.data_pipeline.market import Quoted
 from rrr.neural_network.features import FEATURES, WINDOW, features
 from rrr.neural_network.panel import I64, Panel, panel_of
 from rrr.neural_network.strategies import FULL, Strategy
+from rrr.neural_network.strategies.asked import of_one
 from rrr.neural_network.strategies.naming import BUILT_IN, named
 from rrr.neural_network.strategies.neural import Neural
 from tests.backtesting.histories import SHARED, asked, market_of
@@ -173,12 +174,28 @@ def test_a_feature_that_knows_the_next_return_is_named() -> None:
 
 
 @pytest.mark.parametrize("times", [0, 1, 19, 20, 21])
-def test_a_history_too_short_to_say_anything_is_no_fault(times: int) -> None:
+def test_of_a_history_too_short_nothing_is_certified(times: int) -> None:
     of = history(panel_of(closes(1, 30, holes=0), 3, HOUR).cut(0, times))
     found = check(mine.Above(), of)
-    assert found.sound
+    assert not found.faults
+    assert found.sound == (times >= 20)
     assert found.windows == max(times - 19, 0) * 3
-    assert words(found)
+    assert ("could not be asked" in words(found)) == (times < 20)
+
+
+def test_who_remembers_what_he_was_shown_is_found_by_what_he_said_before() -> None:
+    shown: dict[int, int] = {}
+
+    class Remembers(mine.Above):
+        def convictions(self, panel: Panel) -> I64:
+            for at, close in zip(panel.opened_at_ms.tolist(), panel.close[0].tolist(), strict=True):
+                shown.setdefault(at, close)
+            after = [shown.get(at + HOUR, -1) for at in panel.opened_at_ms.tolist()]
+            told = np.where(np.array(after) > panel.close[0], 10_000, 0)
+            return np.broadcast_to(told, panel.there.shape).astype(np.int64)
+
+    of = history(of_one(panel_of(closes(1, 400, holes=0), 3, HOUR), 0))
+    assert fault(Remembers(), of).text.endswith("once it was shown what follows: it remembers.")
 
 
 def test_of_a_long_history_so_many_windows_are_drawn_and_it_says_so() -> None:

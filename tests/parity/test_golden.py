@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 def compared(home: Home, rows: list[Row], candles: Path = HERE) -> Certificate:
     """A journal, held against what both cores make of these candles."""
     of = gathered(home, loaded(home, candles))
-    return certified(rows, of.history, of.convictions, of.book, model=of.model)
+    return certified(rows, of.history, of.opinions(), of.book, model=of.model)
 
 
 def test_both_cores_write_the_golden_journal(tmp_path: Path) -> None:

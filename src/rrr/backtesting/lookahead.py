@@ -35,6 +35,7 @@ from rrr.neural_network.strategies.asked import asked, of_one, window_of
 from rrr.neural_network.strategies.strategy import SILENT, Strategy
 
 TRIES: Final = 100
+EARLY: Final = 16  # beginnings that are asked about before the whole is
 WINDOWS: Final = 40  # asked alone, for each try
 AROUND: Final = 32  # candles beside a try's window on either side
 DRAWS: Final = 8  # of each kind of other future, to find the candle that moved an answer
@@ -74,7 +75,12 @@ class Findings:
 
     @property
     def sound(self) -> bool:
-        return not self.faults
+        return not self.faults and self.asked
+
+    @property
+    def asked(self) -> bool:
+        """Whether there was anything to be asked: an opinion, and a time at which to have it."""
+        return self.opinions > 0 and self.windows_all > 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +93,7 @@ class Case:
     window: int
     told: Answer
     changes: tuple[Change, ...] = CHANGES
+    early: tuple[Answer, ...] = ()  # what it said of beginnings, before it had met the rest
 
     @property
     def places(self) -> range:
@@ -100,10 +107,10 @@ def check(strategy: Strategy, history: History, *, seed: int = 1, tries: int = T
     dice, faults = np.random.default_rng(seed), list[Fault]()
     opinions = windows = windows_all = 0
     try:
-        cases = _cases(strategy, history.panel, symbols)
+        cases = _cases(strategy, history.panel, symbols, dice)
         opinions = sum(int((case.told != SILENT).sum()) for case in cases)
         windows_all = sum(len(case.places) for case in cases)
-        faults += _first(_unlike_itself(case) for case in cases)
+        faults += _first(map(_unlike_itself, cases))
         if not faults and windows_all:
             share = min(tries * WINDOWS / windows_all, 1)
             asked_alone = [_chosen(case, share, dice) for case in cases]
@@ -111,6 +118,7 @@ def check(strategy: Strategy, history: History, *, seed: int = 1, tries: int = T
             faults += _first(map(_outside_its_window, cases, asked_alone, repeat(dice)))
             if not any(fault.kind == "future" for fault in faults):
                 faults += _first(_future(cases, dice, n) for n in range(tries))
+            faults += [] if faults else _first(map(_remembered, cases))
     except StrategyBroken as error:
         faults.append(Fault("broken", f"{error.what} {error.advice}"))
     with_features = strategy.name == MODEL and not faults
@@ -167,9 +175,12 @@ def words(found: Findings) -> str:
         ]
         if found.features:
             rows.append(f"{found.features} features: no other future moved any of them either")
-    else:
+    elif found.faults:
         head = f"{found.strategy} cannot be trusted."
         rows = [fault.text for fault in found.faults] + rows
+    else:
+        head = f"{found.strategy} could not be asked: it has no opinion on these candles."
+        rows += [f"its window is {count(found.window, 'candle')}; take more of them, or others"]
     wrap = textwrap.TextWrapper(WIDTH, initial_indent="  ", subsequent_indent="    ")
     wrap.break_on_hyphens = wrap.break_long_words = False
     return "\n".join([head, *(wrap.fill(row) for row in rows)])
@@ -179,7 +190,9 @@ def as_json(found: Findings) -> dict[str, Any]:
     return asdict(found) | {"sound": found.sound}
 
 
-def _cases(strategy: Strategy, panel: Panel, symbols: Sequence[str]) -> list[Case]:
+def _cases(
+    strategy: Strategy, panel: Panel, symbols: Sequence[str], dice: np.random.Generator
+) -> list[Case]:
     parts, changes = [(panel, symbols)], CHANGES
     if not strategy.together:
         changes = (moving, shuffling)  # it is never shown a hole
@@ -191,7 +204,10 @@ def _cases(strategy: Strategy, panel: Panel, symbols: Sequence[str]) -> list[Cas
         def ask(of: Panel, names: Sequence[str] = names) -> I64:
             return asked(strategy, of, names)
 
-        cases.append(Case(ask, part, names, window, ask(part), changes))
+        ends = np.arange(window, part.times)
+        cuts = np.sort(dice.choice(ends, min(EARLY, len(ends)), replace=False))
+        early = tuple(ask(part.cut(0, cut)) for cut in cuts.tolist())
+        cases.append(Case(ask, part, names, window, ask(part), changes, early))
     return cases
 
 
@@ -200,6 +216,18 @@ def _first(found: Iterator[Fault | None]) -> list[Fault]:
         if fault is not None:
             return [fault]
     return []
+
+
+def _remembered(case: Case) -> Fault | None:
+    """Who keeps what he was shown is found out by what he said before he was shown it."""
+    for early in case.early:
+        cut = case.panel.cut(0, early.shape[1])
+        place = differs(early, case.told[:, : cut.times], cut.times)
+        if place is not None:
+            then, now = _said(early[place]), _said(case.told[place])
+            told = f"it says {then}, and {now} once it was shown what follows: it remembers"
+            return _fault("future", case, cut, place, told)
+    return None
 
 
 def _unlike_itself(case: Case) -> Fault | None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Final
 
 import numpy as np
@@ -46,6 +47,23 @@ def refuse_unknown(path: Path) -> None:
         raise UsageError(
             f"{path} is no name of a trade list.", f"Let it end in {CSV} or {PARQUET}."
         )
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Raise HomeUnusable for a place where nothing can be put, before there is something to put."""
+    if path.exists() and not path.is_file():
+        raise HomeUnusable(f"{path} is no file.", "Name one, in a folder that can be written to.")
+    folder = path.absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    try:
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise HomeUnusable(
+            f"{path} cannot be written: {error.strerror}.",
+            "Name a folder that belongs to whoever runs this.",
+        ) from error
 
 
 def put(path: Path, content: bytes) -> None:

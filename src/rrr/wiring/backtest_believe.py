@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from rrr.backtesting.report.model import Figure
+from rrr.core.orders import Rejection
 from rrr.core.rules import Refusal
-from rrr.monitoring.words import REFUSALS, count, stamp
+from rrr.monitoring.words import REFUSALS, REJECTIONS, count, stamp
 from rrr.wiring.backtest_numbers import NONE, Numbers, share, signed, whole, within
 
 CHANCE: Final = 0.05  # what chance does as often is no skill shown
@@ -39,14 +40,24 @@ def _warnings(of: Numbers) -> Iterator[Figure]:
     if run.in_sample:
         yield Figure("sample", "IN SAMPLE", of.told["about"]["in_sample"], wary=True)
     if not of.told["traded"]:
-        reason = next(iter(of.told["refusals"]), None)
-        why = f"what was wished for was refused: {words_of(reason)}" if reason else NO_WISH
-        yield Figure("trades", "NONE", why, wary=True)
+        yield Figure("trades", "NONE", _why_none(of), wary=True)
     for one in of.told["halts"]:
         if one["halt"] != "none":
             since = f"since {stamp(one['at_ms'])} nothing was opened"
             why = HALTS.get(one["halt"], "it was told to take no new risk")
             yield Figure("halt", one["halt"], f"{since}: {why}", wary=True)
+
+
+def _why_none(of: Numbers) -> str:
+    """What stood in the way most often: a rule, or the venue."""
+    refused, rejected = of.told["refusals"], of.told["rejections"]
+    if not refused and not rejected:
+        return NO_WISH
+    reason, times = next(iter(refused.items()), ("", 0))
+    other, often = next(iter(rejected.items()), ("", 0))
+    if often > times:
+        return f"what was ordered was rejected: {REJECTIONS[Rejection[other.upper()]]}"
+    return f"what was wished for was refused: {words_of(reason)}"
 
 
 def words_of(reason: str) -> str:

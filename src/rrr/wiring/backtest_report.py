@@ -29,7 +29,7 @@ from rrr.backtesting.trades import Trades
 from rrr.core.events import Flow
 from rrr.core.orders import Cause, Side
 from rrr.database.research import Run
-from rrr.monitoring.words import stamp
+from rrr.monitoring.words import count, stamp
 from rrr.wiring.backtest_believe import believe
 from rrr.wiring.backtest_figures import headline, sections
 from rrr.wiring.backtest_found import Found
@@ -57,7 +57,7 @@ def report_of(run: Run, of: Given, found: Found) -> Report:
         fans.pop(FANS["rechained"][0])  # nobody asked for it
     return Report(
         name=run.name,
-        strategy=of.strategy.title,
+        strategy=run.strategy if "walk" in told else of.strategy.title,
         market=told["about"]["title"],
         timeframe=of.timeframe,
         timeframe_ms=of.history.panel.timeframe_ms,
@@ -166,7 +166,7 @@ def _fan(played: Played | str, step: str) -> Fan | Why:
         return _sentence(played)
     note = f"{played.draws:,} draws; the bands hold 50 % and 90 % of them"
     if played.block:
-        note += f"; in blocks of {played.block} days on average"
+        note += f"; in blocks of {count(played.block, 'day')} on average"
     return Fan(played.steps, step, SHARES, played.bands, played.run, note)
 
 

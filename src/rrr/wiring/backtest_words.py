@@ -107,7 +107,9 @@ def changed(run: Run) -> list[Setting]:
 
 
 def _said(value: Any) -> str:
-    return {None: "none", True: "true", False: "false"}.get(value, str(value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "none" if value is None else str(value)
 
 
 def _wrapped(begin: str, text: str) -> Sequence[str]:

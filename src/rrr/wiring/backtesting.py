@@ -34,6 +34,7 @@ from rrr.wiring.beginning import clean, now_ms
 from rrr.wiring.strategies import learned_from
 
 KIND: Final = "backtest"
+PAGES: Final = (".html", ".htm")
 CHOSEN: Final = "Its settings were chosen on these very candles."
 
 
@@ -144,8 +145,12 @@ def in_sample(of: Given, asked: Asked) -> str:
 
 
 def refuse_unwritable(asked: Asked) -> None:
-    """Before anything begins: what a file is to be called that cannot be written."""
+    """Before anything begins: files that cannot be written, or were meant to stay as they are."""
     trade_list.refuse_unknown(asked.trades or Path("trades.csv"))
+    if asked.report is not None and asked.report.suffix not in PAGES:
+        raise UsageError(f"{asked.report} is no name of a report.", "Let it end in .html.")
+    for path in filter(None, (asked.trades, asked.report)):
+        trade_list.refuse_unwritable(path)
 
 
 def ran(of: Given, opinions: I64, compiled: bool, progress: Progress) -> Result:

@@ -29,7 +29,7 @@ from rrr.database.opening import MODES, connect_read_only
 from rrr.database.sessions import PRINCIPAL
 from rrr.neural_network.panel import I64
 from rrr.neural_network.strategies.asked import asked
-from rrr.neural_network.strategies.strategy import identity
+from rrr.neural_network.strategies.strategy import Strategy, identity
 from rrr.trading.engine.terms import assumptions_of, instrument_of, law_of
 from rrr.wiring.backtest_given import from_anywhere
 from rrr.wiring.backtest_progress import Progress
@@ -54,9 +54,14 @@ class Gathered:
 
     loaded: Loaded
     history: History
-    convictions: I64
+    strategy: Strategy
     book: Book
     model: int  # whom a session obeys; 0: the baseline
+
+    def opinions(self) -> I64:
+        """Asked once the session is over: it must not meet a strategy that knows how it ends."""
+        symbols = [one.spec.symbol for one in self.history.quoted]
+        return asked(self.strategy, self.history.panel, symbols)
 
 
 def certify(home: Home, loaded: Loaded, trade: Trade, progress: Progress) -> Certificate:
@@ -66,7 +71,7 @@ def certify(home: Home, loaded: Loaded, trade: Trade, progress: Progress) -> Cer
     progress.stage("trading on paper")
     with traded(home, of.loaded, trade) as rows:
         progress.stage("comparing")
-        return certified(rows, of.history, of.convictions, of.book, model=of.model)
+        return certified(rows, of.history, of.opinions(), of.book, model=of.model)
 
 
 def gathered(home: Home, loaded: Loaded) -> Gathered:
@@ -87,10 +92,8 @@ def gathered(home: Home, loaded: Loaded) -> Gathered:
         assumptions_of(settings),
         int(settings.capital * QUANTA),
     )
-    symbols = [one.spec.symbol for one in history.quoted]
-    convictions = asked(strategy, history.panel, symbols)
     model = 0 if baseline else identity(strategy)
-    return Gathered(replace(loaded, settings=settings), history, convictions, book, model)
+    return Gathered(replace(loaded, settings=settings), history, strategy, book, model)
 
 
 def repeatable(loaded: Loaded) -> Loaded:

@@ -150,6 +150,28 @@ def test_one_that_writes_into_its_candles_is_stopped_and_they_stay(
     assert panel.digest() == before
 
 
+def test_what_can_only_be_read_cannot_be_unlocked() -> None:
+    class Locksmith(Says):
+        def convictions(self, panel: Panel) -> I64:
+            panel.close.setflags(write=True)
+            return np.zeros(panel.there.shape, np.int64)
+
+    with pytest.raises(StrategyBroken, match="cannot set WRITEABLE"):
+        asked(Locksmith(), market())
+
+
+def test_what_a_person_prints_is_no_part_of_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    class Chatty(Says):
+        def convictions(self, panel: Panel) -> I64:
+            print("hello")  # noqa: T201
+            return np.zeros(panel.there.shape, np.int64)
+
+    asked(Chatty(), market())
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "hello" in told.err
+
+
 def test_who_ends_the_program_is_only_blamed() -> None:
     def leave(_: Panel) -> I64:
         raise SystemExit(3)

@@ -4,8 +4,10 @@ What it is given can only be read. Where an instrument has no candle, or fewer t
 so far, it was not asked: SILENT.
 """
 
+import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import shorten
@@ -67,21 +69,25 @@ def window_of(strategy: Strategy) -> int:
 class Blame:
     """Whatever the code of a person raises becomes a sentence, with the line that did it.
 
-    Behind this door runs code that is not the house's: nothing that it raises is a bug of ours.
+    Behind this door runs code that is not the house's: nothing that it raises is a bug of ours, and
+    nothing that it prints is part of our answer.
     """
 
     def __init__(self, what: str) -> None:
         self.what = what
+        self.prints = redirect_stdout(sys.stderr)
 
     def __enter__(self) -> None:
-        pass
+        self.prints.__enter__()
 
     def __exit__(
         self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
     ) -> None:
+        self.prints.__exit__(None, None, None)
         if not isinstance(error, Exception | SystemExit) or isinstance(error, RRRError):
             return
-        told = shorten(str(error), MESSAGE_MAX, placeholder=" …")
+        told = "".join(c for c in str(error) if c.isprintable() or c.isspace())
+        told = shorten(told, MESSAGE_MAX, placeholder=" …")
         said = f"{type(error).__name__}: {told}".rstrip(". :")
         if isinstance(error, ValueError) and "read-only" in str(error):
             said = "it writes into the candles, which others read after it"
@@ -159,7 +165,10 @@ def _to_read(panel: Panel) -> Panel:
     """The same columns, which nobody can write into."""
     columns = {name: getattr(panel, name).view() for name in COLUMNS}
     for column in columns.values():
-        column.flags.writeable = False
+        owner = column
+        while isinstance(owner, np.ndarray):  # a view of what can be written could be unlocked
+            owner.flags.writeable = False
+            owner = owner.base
     return Panel(**columns, timeframe_ms=panel.timeframe_ms)
 
 
