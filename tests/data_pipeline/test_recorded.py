@@ -10,7 +10,9 @@ import pyarrow.parquet
 import pytest
 
 from rrr.core.errors import DataError, NotFound
-from rrr.data_pipeline.recorded import Found, Recorded, find, read, timeframe_ms
+from rrr.data_pipeline.recorded import Found, Recorded, find, read, timeframe_ms, usual_step_ms
+from rrr.data_pipeline.store import Store
+from tests.data_pipeline.store_builders import series
 
 HOUR_MS = timeframe_ms("1h")
 FIRST_MS = 1_704_067_200_000  # 2024-01-01 00:00 UTC
@@ -331,3 +333,58 @@ def test_every_shared_candle_file_is_read(timeframe: str) -> None:
         for file in sorted(venue.glob(f"*/{timeframe}*.parquet")):
             [found] = find(file, [], timeframe)
             assert len(read(found).open) > 0, file
+
+
+def test_a_store_is_read_as_one_file(tmp_path: Path) -> None:
+    given = series((0, 1, 50_000, 100_000))
+    Store(tmp_path).append(given)
+    [found] = find(tmp_path, ["BTC-USD"], "1m")
+    recorded = read(found)
+    for name in ("open", "high", "low", "close", "volume"):
+        assert np.array_equal(getattr(recorded, name), getattr(given, name)), name
+    assert np.array_equal(recorded.opened_at_ms, given.ts)
+    content = b"".join(path.read_bytes() for path in sorted(found.path.iterdir()))
+    assert recorded.sha256 == hashlib.sha256(content).hexdigest()
+    assert recorded.notes == (
+        "2 gaps, 99997 candles missing, the first after 2024-01-01 00:01 UTC",
+    )
+    assert usual_step_ms(found) == 49_999 * 60_000
+
+
+def test_what_a_store_did_not_record_is_said(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.append(series(3))
+    store.append(series((3, 50_000), source=np.array([3, 3], np.int8)))
+    store.append(series((4, 5), source=np.array([1, 4], np.int8)))
+    notes = read(find(tmp_path, [], "1m")[0]).notes
+    assert notes[:2] == (
+        "holds candles that are BUILT, not recorded",
+        "holds candles that are SYNTHETIC, not recorded",
+    )
+
+
+def test_a_wrong_candle_of_a_store_is_refused_with_its_file_and_row(tmp_path: Path) -> None:
+    Store(tmp_path).append(series((0, 1, 50_000, 50_001)))
+    [found] = find(tmp_path, [], "1m")
+    second = found.path / "2024-02.parquet"
+    table = pyarrow.parquet.read_table(second)
+    for name, values, words in (
+        ("high", [1.0, 1.0], "2024-02.parquet, row 1: high 1 is below"),
+        (
+            "ts",
+            [FIRST_MS + 50_000 * 60_000, FIRST_MS + 50_001 * 60_000 + 1],
+            "2024-02.parquet, row 2: .+ off the",
+        ),
+        ("ts", [FIRST_MS + 60_000, FIRST_MS + 120_000], "which is inside 2024-01.parquet"),
+    ):
+        place = table.column_names.index(name)
+        broken = table.set_column(place, name, arrow.array(values))
+        pyarrow.parquet.write_table(broken, second)
+        with pytest.raises(DataError, match=words):
+            read(found)
+
+
+def test_a_store_is_another_timeframe_as_a_whole_and_not_by_a_thin_month(tmp_path: Path) -> None:
+    Store(tmp_path).append(series((*range(40), 700, 1400), 3_600_000))
+    Store(tmp_path).append(series((9_000, 9_024), 3_600_000))
+    assert len(read(find(tmp_path, [], "1h")[0]).open) == 44

@@ -4,6 +4,7 @@ import pytest
 
 from rrr.core.errors import NotFound, RRRError, UsageError
 from rrr.data_pipeline.recorded import Found, find
+from rrr.data_pipeline.recorded_files import partitions
 
 FILES = (
     "binance/BTC-USDT/5m.parquet",
@@ -105,3 +106,56 @@ def test_what_cannot_be_meant_is_refused_with_the_way_out(
     with pytest.raises(error) as caught:
         find(tree / below, symbols, timeframe)
     assert words in str(caught.value)
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Path:
+    """A store, as `store_files` lays it out."""
+    for name in ("1m/2024-01.parquet", "1m/2024-02.parquet", "1h/2024.parquet", "1m/.x.tmp"):
+        file = tmp_path / "kraken/BTC-USD" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    (tmp_path / "kraken/BTC-USD/5m").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize("below", ["", "kraken", "kraken/BTC-USD", "kraken/BTC-USD/1m"])
+def test_a_folder_of_partitions_is_one_file(stored: Path, below: str) -> None:
+    folder = stored / "kraken/BTC-USD/1m"
+    assert find(stored / below, [], "1m") == [Found(folder, "kraken", "BTC-USD", 60_000)]
+    assert find(stored / below, ["btc/usd"], "1m") == find(stored / below, [], "1m")
+    assert [path.name for path in partitions(folder)] == ["2024-01.parquet", "2024-02.parquet"]
+
+
+def test_one_partition_is_named_by_the_folders_above_it(stored: Path) -> None:
+    file = stored / "kraken/BTC-USD/1m/2024-02.parquet"
+    assert find(file, [], "1m") == [Found(file, "kraken", "BTC-USD", 60_000)]
+
+
+@pytest.mark.parametrize(
+    ("below", "symbols", "timeframe", "error", "words"),
+    [
+        ("", [], "4h", NotFound, "It has 1m, 1h."),
+        ("", [], "5m", NotFound, "It has 1m, 1h."),
+        ("kraken/BTC-USD/1m", [], "1h", NotFound, "It has 1m."),
+        ("kraken/BTC-USD/1m", ["ETH-USD"], "1m", UsageError, "the folder of BTC-USD"),
+        ("kraken/BTC-USD/5m", [], "5m", NotFound, "no files of candles"),
+    ],
+)
+def test_what_a_store_does_not_hold_is_refused(
+    stored: Path,
+    below: str,
+    symbols: list[str],
+    timeframe: str,
+    error: type[RRRError],
+    words: str,
+) -> None:
+    with pytest.raises(error) as caught:
+        find(stored / below, symbols, timeframe)
+    assert words in str(caught.value)
+
+
+def test_a_file_and_a_folder_of_one_timeframe_are_never_chosen_between(stored: Path) -> None:
+    (stored / "kraken/BTC-USD/1m.parquet").touch()
+    with pytest.raises(UsageError, match=r"several files of 1m candles: 1m, 1m\.parquet"):
+        find(stored, [], "1m")

@@ -9,13 +9,15 @@ from typing import Any, NoReturn
 from rrr import __version__
 from rrr.core.errors import UsageError
 
+from . import data as data_commands
 from . import research_options
 from .commands import COMMANDS as DAEMON
 from .commands import trade
+from .data import DATA
 from .options import MODE, configured
 from .research import EXPORT, RESEARCH
 
-COMMANDS = {**DAEMON, "export": EXPORT, **RESEARCH}
+COMMANDS = {**DAEMON, "export": EXPORT, **RESEARCH, **DATA}
 LOGS = ("trading", "system", "audit")
 SESSION = (
     ("capital", "AMOUNT", "of the quote currency, at the beginning"),
@@ -60,9 +62,11 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     known, rest = shared.parse_known_args(arguments)
     if not rest or rest[0].startswith("-"):
         return trading(shared).read(rest, known)
-    if rest[0] not in COMMANDS:
-        raise UsageError(f"rrr has no command {rest[0]!r}.", nearest(rest[0], [*COMMANDS], "rrr"))
-    return commanded(rest[0], shared).read(rest[1:], known)
+    words = 2 if rest[0] == "data" else 1
+    name = " ".join(rest[:words])
+    if name not in COMMANDS:
+        raise UsageError(f"rrr has no command {name!r}.", nearest(name, [*COMMANDS], "rrr"))
+    return commanded(name, shared).read(rest[words:], known)
 
 
 def nearest(word: str, names: Sequence[str], prog: str) -> str:
@@ -122,6 +126,8 @@ def commanded(name: str, shared: Parser) -> Parser:
             configured(one, "the session", SESSION)
         case name if name in RESEARCH or name == "export":
             research_options.add(name, one)
+        case name if name in DATA:
+            data_commands.add(name, one)
         case "logs":
             one.add_argument(
                 "log", nargs="?", choices=LOGS, default=LOGS[0], help=f"or else {LOGS[0]}"
@@ -164,6 +170,10 @@ USAGES = {
     "parity": "parity [--strategy NAME] [option …]",
     "check-lookahead": "check-lookahead STRATEGY",
     "costs": "costs [VENUE[:TIER]]",
+    "data download": "data download --market NAME --from DAY",
+    "data import": "data import FILE …",
+    "data check": "data check [VENUE/SYMBOL …]",
+    "data resample": "data resample TIMEFRAME",
 }
 OVERVIEW = "\n".join(
     f"  {usage:<42}{meaning}"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rrr.core.errors import DataError
+from rrr.core.market import Source
 from rrr.data_pipeline.recorded_rows import (
     VALUES,
     Floats,
@@ -31,6 +32,7 @@ def read_parquet(path: Path, content: bytes, symbol: str) -> Rows:
         file = ParquetFile(arrow.BufferReader(content))
         picked, notes = columns(path, file.schema_arrow.names, symbol)
         table = file.read(columns=list(picked.values()), use_threads=False)
+        notes += _made(file)
     except (arrow.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise DataError(f"{path} is no whole parquet file: {reason}.", _AGAIN) from error
@@ -46,6 +48,15 @@ def read_parquet(path: Path, content: bytes, symbol: str) -> Rows:
         notes.append(f"time in {unit}")
     values = {key: _floats(path, picked[key], held[key]) for key in VALUES}
     return Rows(path, "row", places, stamps, values, tuple(notes))
+
+
+def _made(file: Any) -> list[str]:
+    """What of a store's candles nobody recorded: it says of each where it came from."""
+    if b"rrr" not in (file.schema_arrow.metadata or {}):
+        return []
+    sources = set(file.read(columns=["source"]).column("source").unique().to_pylist())
+    made = (source for source in (Source.BUILT, Source.SYNTHETIC) if source in sources)
+    return [f"holds candles that are {source.name}, not recorded" for source in made]
 
 
 def _dense(path: Path, name: str, column: Any) -> Any:

@@ -30,6 +30,7 @@ BEGIN_MS: Final = 1_230_768_000_000  # 2009, the first coin
 END_MS: Final = 4_102_444_800_000  # 2100
 DECIMALS_MAX: Final = 15  # beyond them a float says nothing
 _EXACT: Final = 1 << 53
+_NOISE: Final = 4 * float(np.finfo(np.float64).eps)
 _AGAIN: Final = "Correct it where it came from: a doubtful candle is never kept."
 
 
@@ -146,20 +147,25 @@ def rounded(values: Floats, decimals: int) -> Floats:
     >>> rounded(np.array([0.1 + 0.2]), 1).tolist()
     [0.3]
     """
-    steps = np.rint(values * 10.0**decimals)
+    with np.errstate(over="ignore"):
+        steps = np.rint(values * 10.0**decimals)
     exact = np.abs(steps) < _EXACT
     return np.where(exact, steps / 10.0**decimals, values)
 
 
 def decimals_of(prices: Iterable[Floats], volume: Floats) -> Decimals:
-    """How many places these floats use: for whoever has lost the text that they were read from."""
+    """How many places these floats use, within their noise: for whoever has lost their text.
+
+    >>> decimals_of([np.array([0.1 + 0.2, 42283.58])], np.array([7.0]))
+    Decimals(price=2, volume=0)
+    """
     return Decimals(max(map(_places, prices)), _places(volume))
 
 
 def _places(values: Floats) -> int:
     left = np.unique(values[np.isfinite(values)])
     for decimals in range(DECIMALS_MAX):
-        left = left[rounded(left, decimals) != left]
+        left = left[np.abs(rounded(left, decimals) - left) > _NOISE * left]
         if not len(left):
             return decimals
     return DECIMALS_MAX
