@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,8 @@ from rrr.data_pipeline.recorded_files import timeframe_ms as milliseconds
 
 CHUNK = 4_096
 READERS_MAX = 4  # files at once: each stands in memory whole, as bytes and as floats
+
+PERPETUAL: Final = "-PERP"  # how such symbols end
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +157,13 @@ def replay(
 
 def notes(one: Whole, file: Origin) -> tuple[str, ...]:
     """What was noticed in a file, and the rules that nobody knows but its decimals."""
-    spec = one.spec
+    spec, said = one.spec, file.notes
+    if spec.symbol.endswith(PERPETUAL):
+        said = (*said, "a perpetual is traded as if it were spot: nobody pays its funding")
     if not spec.inferred:
-        return file.notes
+        return said
     tick, lot = decimal_text(spec.tick, spec.points), decimal_text(spec.lot, spec.grains)
-    return (*file.notes, f"rules inferred from its decimals: tick {tick}, lot {lot}")
+    return (*said, f"rules inferred from its decimals: tick {tick}, lot {lot}")
 
 
 def _read(found: Found, known: Known) -> tuple[Whole, Origin]:

@@ -56,6 +56,7 @@ def report_of(run: Run, of: Given, found: Found) -> Report:
     if not run.metrics["rechained"]:
         fans.pop(FANS["rechained"][0])  # nobody asked for it
     return Report(
+        walk=told["walk"]["page"] if "walk" in told else "",
         name=run.name,
         strategy=run.strategy if "walk" in told else of.strategy.title,
         market=told["about"]["title"],

@@ -262,3 +262,9 @@ def test_what_to_be_careful_about_is_marked_in_words() -> None:
     root = tree(made.report())
     marked: list[Any] = root.all("span", **{"class": "wary"})
     assert [e.text for e in marked] == ["caution"]
+
+
+def test_how_parameters_were_chosen_is_shown_line_by_line() -> None:
+    assert 'id="walk"' not in page(made.report())
+    shown = page(replace(made.report(), walk="windows  3\n\n<b>  fast=5"))
+    assert "<span>windows  3</span><span></span><span>&lt;b&gt;  fast=5</span>" in shown

@@ -152,3 +152,4 @@ class Report:
     fans: Mapping[str, Fan | Why]  # by its title
     sections: Sequence[Section]
     tables: Sequence[Table]  # per instrument, exit reasons, refusals
+    walk: str = ""  # how its parameters were chosen, as a terminal shows it; empty: they were not

@@ -45,6 +45,7 @@ def page(report: Report) -> str:
         _header(report),
         tables.figures(report.headline, class_="tiles"),
         _believe(report),
+        *([_walk(report)] if report.walk else []),
         drawn.over_time(report),
         el("section", el("h2", "Months"), el("div", tables.months(report.months), class_="card")),
         drawn.distributions(report, bins),
@@ -96,6 +97,19 @@ def _believe(report: Report) -> Html:
         el("p", "A backtest is an upper bound. This is what stands between it and the future."),
         tables.figures(report.believe),
         class_="believe",
+    )
+
+
+def _walk(report: Report) -> Html:
+    return el(
+        "section",
+        el("h2", "How it was chosen"),
+        el(
+            "div",
+            el("pre", *(el("span", line) for line in report.walk.splitlines())),
+            class_="card scroll",
+        ),
+        id="walk",
     )
 
 
