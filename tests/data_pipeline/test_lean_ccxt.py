@@ -36,6 +36,30 @@ assert ccxt.kraken().id == "kraken"
 """
 
 
+PRO = """
+import asyncio, sys
+from rrr.data_pipeline import lean_ccxt
+async def main():
+    for name in {names}:
+        kind, why = lean_ccxt.load_pro(name)
+        exchange = kind({{}})
+        assert (exchange.id, why, kind.__module__) == (name, "", f"ccxt.pro.{{name}}"), why
+        assert exchange.has["ws"] is True and exchange.has["watchTrades"] is True
+        await exchange.close()
+asyncio.run(main())
+assert not {{"ccxt.pro.gemini", "ccxt.async_support.gemini"}} & sys.modules.keys()
+assert len([name for name in sys.modules if name.startswith("ccxt.")]) < 60
+"""
+
+BROKEN_PRO = """
+from rrr.data_pipeline import lean_ccxt
+lean_ccxt._bare_pro = lambda: [].gone
+kind, why = lean_ccxt.load_pro("kraken")
+assert why == "AttributeError: 'list' object has no attribute 'gone'", why
+assert kind({}).has["watchOHLCV"] is True
+"""
+
+
 def run(program: str) -> None:
     command = [sys.executable, "-W", "error", "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -49,6 +73,20 @@ def test_one_exchange_is_imported_and_no_other() -> None:
 @pytest.mark.slow
 def test_where_the_lean_way_fails_the_plain_one_is_taken() -> None:
     run(BROKEN)
+
+
+def test_one_exchange_with_sockets_is_imported_and_no_other() -> None:
+    run(PRO.format(names=("kraken", "coinbase", "binance", "binanceus", "bybit", "okx")))
+
+
+@pytest.mark.slow
+def test_where_the_lean_way_to_sockets_fails_the_plain_one_is_taken() -> None:
+    run(BROKEN_PRO)
+
+
+def test_some_exchanges_have_sockets() -> None:
+    there = {name for name in lean_ccxt.names() if lean_ccxt.has_pro(name)}
+    assert {"kraken", "coinbase", "binance"} < there < set(lean_ccxt.names())
 
 
 def test_the_names_are_those_of_exchanges() -> None:

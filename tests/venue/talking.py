@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 
+from rrr.data_pipeline.lean_ccxt import load_pro
 from tests.venue.process import Venue
 from tests.venue.tape import GRAINS, Candle, Depth, Print
 
@@ -42,11 +43,10 @@ async def talk(venue: Venue, path: str) -> AsyncIterator[Talk]:
 
 @asynccontextmanager
 async def traded(venue: Venue, **options: Any) -> AsyncIterator[Any]:
-    """ccxt.pro as it is, but for its addresses."""
-    import ccxt.pro
-
+    """ccxt.pro as it is, but for its addresses; imported as the house does, once for all tests."""
+    kind, _ = load_pro(venue.name)
     settings = {"enableRateLimit": False} | options
-    exchange = venue.wire(getattr(ccxt.pro, venue.name)(settings))
+    exchange = venue.wire(kind(settings))
     exchange.timeout_on_exit = 0  # Only encrypted connections need time to end.
     try:
         yield exchange

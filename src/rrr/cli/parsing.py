@@ -103,6 +103,13 @@ def trading(shared: Parser) -> Parser:
     one.add_argument("--version", action="version", version=f"rrr {__version__}")
     _, session = configured(one, "the session", SESSION)
     session.add_argument("--new", action="store_true", help="begin anew, even if one is unfinished")
+    session.add_argument(
+        "--record",
+        action="store_const",
+        const="true",
+        dest="set_record",
+        help="keep all that an exchange says; --market replay --replay FOLDER hears it again",
+    )
     session.add_argument("--mode", **MODE, help="live says what it lacks")
     session.add_argument("--dry-run", action="store_true", help="another name of --mode paper")
     one.set_defaults(do=trade)

@@ -30,6 +30,7 @@ from .kinds import (
     money,
     setting,
     whole,
+    yes_or_no,
 )
 from .sections import (
     Costs,
@@ -64,6 +65,9 @@ class Settings(Section):
     )
     replay: FilePath | None = setting(
         None, "", "a path", "The recorded candles: a parquet or CSV file, or a tree of them."
+    )
+    record: bool = yes_or_no(
+        False, "Whether all that an exchange says is kept in data/recordings, to be replayed."
     )
     symbols: Symbols = setting(
         (),

@@ -1,35 +1,53 @@
 """Each closing time of an exchange comes once, in order, whole at its watermark, and never changes.
 
-Candles are polled by REST five seconds after each closing time: what has no candle by then is
-missing, and what comes later is told and never decided upon. What opened before this start is past.
-While an exchange is in trouble nothing is made up: it is asked again, ever more rarely, and what
-closed meanwhile comes in its order when it answers.
+Candles are asked of REST five seconds after each closing time, or as soon as sockets said that they
+closed: what has no candle by then is missing, and what comes later is told and never decided upon.
+What opened before this start is past. While an exchange is in trouble nothing is made up: it is
+asked again, ever more rarely, and what closed meanwhile comes in its order when it answers; what
+its sockets brought whole comes at once.
 """
 
 import asyncio
-from collections import deque
+import random
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 from threading import get_ident
 from typing import Any, Final
 
 from rrr.core.errors import Unavailable
-from rrr.core.events import Close
-from rrr.core.market import Candle
+from rrr.core.events import Close, Touch
+from rrr.core.market import Candle, Source
 from rrr.data_pipeline.exchange_client import Client, Manner, connect
+from rrr.data_pipeline.exchange_gaps import Gap, Noted, Why, nobody
+from rrr.data_pipeline.exchange_health import Health, Pulse
 from rrr.data_pipeline.exchange_instruments import choose
 from rrr.data_pipeline.exchange_reader import Reader, open_reader
+from rrr.data_pipeline.exchange_rounds import GRACE_MS, PATIENCE_MS, Listening, Rounds
 from rrr.data_pipeline.exchange_troubles import Told, Trouble, Troubles, pause_s
+from rrr.data_pipeline.intake import Intake
 from rrr.data_pipeline.market import Arrival, Quoted
+from rrr.data_pipeline.recording import Recorder
+from rrr.data_pipeline.stream import Sockets
 
-__all__ = ["Exchange", "Manner", "exchange"]
+__all__ = [
+    "GRACE_MS",
+    "PATIENCE_MS",
+    "Exchange",
+    "Gap",
+    "Health",
+    "Manner",
+    "Noted",
+    "Why",
+    "exchange",
+]
 
-GRACE_MS: Final = 5_000  # from a closing time to its watermark
-PATIENCE_MS: Final = 10_000  # with those in trouble, once another has answered
 HISTORY_TRIES: Final = 3
 
 _SHELF = 300  # candles that are read at the start, if not more are wanted
+_QUIET_MS = 20_000  # before a closing time nobody asks for anything else
 _NAP_S = 30.0  # a machine that was asleep is noticed within
 _QUICKLY = Manner()
 
@@ -46,19 +64,41 @@ async def exchange(
     clock_ms: Callable[[], int],
     told: Told,
     manner: Manner = _QUICKLY,
+    noted: Noted = nobody,
+    record: Path | None = None,
 ) -> AsyncIterator["Exchange"]:
     """The public candles of an exchange that ccxt knows: `past` of before, then so many, or all.
 
     `address` stands for the scheme and host of its addresses: a proxy, or a server of tests.
+    `noted` keeps the ledger of gaps; all that is heard is kept in the folder `record`.
     """
-    client = connect(name.strip().lower(), timeframe, address, manner, told)
-    market = Exchange(client, candles, past, clock_ms, told, manner)
+    about = {
+        "exchange": name.strip().lower(),
+        "symbols": list(symbols),
+        "timeframe": timeframe,
+        "candles": candles,
+        "past": past,
+        "address": address,
+        "sockets": manner.sockets,
+        "timeout_ms": manner.timeout_ms,
+        "seed": (seed := random.getrandbits(32)),
+    }
+    if record:
+        manner = replace(manner, chance=random.Random(seed).random)
+    client = connect(name.strip().lower(), timeframe, address, manner, told, clock_ms)
+    market = Exchange(client, candles, past, clock_ms, told, manner, noted)
+    if record:
+        client.recorder = Recorder(record, about, clock_ms, told, market.made_ms)
     try:
         await market.open(symbols)
+        market.listen()
         yield market
     finally:
         market.release()
+        await market.deafen()
         await client.close()
+        if client.recorder is not None:
+            await asyncio.to_thread(client.recorder.close)
 
 
 class Exchange:
@@ -74,19 +114,26 @@ class Exchange:
         clock_ms: Callable[[], int],
         told: Told,
         manner: Manner,
+        noted: Noted = nobody,
     ) -> None:
         step_ms = client.step_ms
         self.name = client.name
-        self.title = f"{client.name}, {client.timeframe} candles by REST"
+        self.title = f"{client.name}, {client.timeframe} candles by {client.ways}"
         self.timeframe_ms = step_ms
-        self.begins_ms = _floor(clock_ms(), step_ms)
+        self.made_ms = clock_ms()
+        self.begins_ms = _floor(self.made_ms, step_ms)
         self.opens_ms = self.begins_ms - past * step_ms
         self.ends_ms = None if candles is None else self.begins_ms + candles * step_ms
         self.about: Mapping[str, Any] = {"source": "rest"}
 
         self._client, self._clock_ms, self._told, self._wait = client, clock_ms, told, manner.wait
+        self._manner = manner
         self._readers: list[Reader] = []
-        self._troubles = Troubles(client.name, clock_ms, told)
+        troubles = Troubles(client.name, clock_ms, told)
+        self._rounds = Rounds(self._readers, troubles, clock_ms, manner, noted)
+        self._timed_ms = 0
+        self._hearing: asyncio.Task[None] | None = None
+        self._brought: dict[int, tuple[int, Source]] = {}  # of each instrument: its last candle
         self._loop, self._thread = asyncio.get_running_loop(), get_ident()
         self._histories: set[Future[list[Close]]] = set()
 
@@ -112,15 +159,20 @@ class Exchange:
         step_ms = self.timeframe_ms
         begin = _floor(after_ms, step_ms) if after_ms else self.opens_ms
         while self.ends_ms is None or begin < self.ends_ms:
-            await self._until(begin + step_ms + GRACE_MS)
+            await self._until(begin + step_ms + (0 if self._rounds.listening else GRACE_MS))
             past = begin < self.begins_ms
             end = max(_floor(self._clock_ms() - GRACE_MS, step_ms), begin + step_ms)
             end = min(end, self.begins_ms if past else end, self.ends_ms or end)
-            for close in _closes(await self._round(begin, end), begin, end, step_ms):
+            columns = await self._rounds.columns(begin, end)
+            for close in _closes(columns, begin, end, step_ms):
+                for candle in close.candles:
+                    self._brought[candle.instrument] = close.at_ms, Source(candle.source)
                 # A time without any trade is proof of life now, and nothing in a history.
                 if close.candles or not past:
-                    yield Arrival(close, past=past)
+                    touches = () if past or close.at_ms < end else self._touches(close)
+                    yield Arrival(close, touches, past)
             begin = end
+            self._heed()
 
     async def open(self, symbols: Sequence[str]) -> None:
         """Learn what is traded here, and by which rules."""
@@ -136,35 +188,64 @@ class Exchange:
         except Trouble as trouble:
             raise self._unavailable(trouble) from trouble
 
+    def listen(self) -> None:
+        """To sockets, where that is wanted and there are some."""
+        if not self._client.has_sockets:
+            return
+        intakes = [
+            Intake(one.index, one.symbol, one.pair, one.quoted.spec, self.timeframe_ms)
+            for one in self._readers
+        ]
+        sockets = Sockets(self._client, intakes, self._clock_ms, self._manner, self._told)
+        self._rounds.listening = Listening(sockets, intakes)
+        self._hearing = asyncio.create_task(sockets.run())
+
+    async def deafen(self) -> None:
+        if self._hearing is not None:
+            self._hearing.cancel()
+            await asyncio.wait([self._hearing])
+
+    def health(self) -> Health:
+        """How fresh is what is known of each instrument, and by which way it comes."""
+        listening, clocks = self._rounds.listening, self._client.clocks
+        now_ms = clocks.venue_ms() if clocks else self._clock_ms()
+        pulses = []
+        for reader in self._readers:
+            closed_ms, source = self._brought.get(reader.index, (None, Source.REST))
+            intake = listening.intakes[reader.index] if listening else None
+            known = [self._rounds.known_ms.get(reader.index), intake.news_ms if intake else None]
+            news = [at for at in known if at is not None]
+            pulse = Pulse(
+                symbol=reader.symbol,
+                data_age_ms=max(now_ms - max(news), 0) if news else None,
+                candle_age_ms=None if closed_ms is None else max(now_ms - closed_ms, 0),
+                streams=listening.sockets.up(reader.symbol) if listening else {},
+                source=source.name.lower(),
+                conflated=intake.conflated if intake else 0,
+                refused=intake.refused if intake else 0,
+            )
+            pulses.append(pulse)
+        return Health(tuple(pulses), clocks.offset() if clocks else None)
+
     def release(self) -> None:
         """Nobody waits any more for a history that is on its way."""
         for future in list(self._histories):
             future.cancel()
 
-    async def _round(self, begin: int, end: int) -> list[dict[int, Candle]]:
-        """What each instrument has: asked until it answers, or until others have waited enough."""
-        columns: list[dict[int, Candle]] = [{} for _ in self._readers]
-        pending = deque(self._readers)
-        patient_until_ms: int | None = None
-        tries = 0
-        while pending:
-            reader = pending[0]
-            try:
-                columns[reader.index] = await reader.candles(begin, end)
-            except Trouble as trouble:
-                self._troubles.met(trouble, reader.symbol)
-                if patient_until_ms is not None and self._clock_ms() >= patient_until_ms:
-                    return columns
-                tries += 1
-                pending.rotate(-1)
-                await self._wait(max(trouble.pause_s, pause_s(tries)))
-            else:
-                tries = 0
-                pending.popleft()
-                if patient_until_ms is None:
-                    patient_until_ms = self._clock_ms() + PATIENCE_MS
-        self._troubles.over()
-        return columns
+    def _touches(self, close: Close) -> tuple[Touch, ...]:
+        """What was last seen of each instrument that has a candle."""
+        listening, clocks = self._rounds.listening, self._client.clocks
+        if listening is None or clocks is None:
+            return ()
+        now_ms = clocks.venue_ms()
+        there = (listening.intakes[candle.instrument] for candle in close.candles)
+        seen = (intake.touch(close.at_ms, now_ms) for intake in there)
+        return tuple(touch for touch in seen if touch is not None)
+
+    def _heed(self) -> None:
+        """A mistake of ours among the sockets is no reason to go on without them."""
+        if self._hearing is not None and self._hearing.done():
+            self._hearing.result()
 
     async def _history(self, candles: int) -> list[Close]:
         end = self.begins_ms
@@ -186,7 +267,15 @@ class Exchange:
 
     async def _until(self, at_ms: int) -> None:
         while (left_ms := at_ms - self._clock_ms()) > 0:
-            await self._wait(min(left_ms / 1000, _NAP_S))
+            if self._rounds.listening and left_ms > _QUIET_MS:
+                await self._ask_time()
+            await self._wait(min(max(at_ms - self._clock_ms(), 0) / 1000, _NAP_S))
+
+    async def _ask_time(self) -> None:
+        now_ms = self._clock_ms()
+        if now_ms >= self._timed_ms + self._manner.time_every_ms:
+            self._timed_ms = now_ms
+            await self._client.ask_time()
 
     def _unavailable(self, trouble: Trouble) -> Unavailable:
         return Unavailable(

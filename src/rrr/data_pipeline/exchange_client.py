@@ -1,4 +1,4 @@
-"""A request is answered, or its trouble has a name: nothing of ccxt's leaves here.
+"""A request is answered, or its trouble has a name: nothing of ccxt's leaves here but to `stream`.
 
 One client of one exchange, without keys: one request at a time, paced by ccxt's own limiter. A
 reply counts for what had closed when the exchange wrote it, by the exchange's clock: neither an old
@@ -7,7 +7,9 @@ reply nor a hurrying clock of this machine makes a candle of what is not one yet
 
 import asyncio
 import os
+import random
 import re
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -16,9 +18,11 @@ from urllib.parse import SplitResult, urlsplit
 
 from rrr.core.errors import UsageError
 from rrr.data_pipeline import lean_ccxt
+from rrr.data_pipeline.exchange_clock import Clocks
 from rrr.data_pipeline.exchange_instruments import nearest
 from rrr.data_pipeline.exchange_troubles import Told, Trouble, forgotten
 from rrr.data_pipeline.recorded_files import TIMEFRAMES, timeframe_ms
+from rrr.data_pipeline.recording import Recorder
 
 PAUSE_ASKED_S_MAX: Final = 86_400.0
 
@@ -26,25 +30,53 @@ _PAGE = 100  # where ccxt does not say what an exchange serves at once
 _TICK_SIZE = 4  # ccxt.TICK_SIZE
 _DATES_ARE_CUT_MS = 999  # to whole seconds
 
-# What ccxt stumbles over when a reply has another shape than it expects.
-_MISREAD = (TypeError, AttributeError, LookupError, ValueError, ArithmeticError, RecursionError)
+# What ccxt stumbles over when a message has another shape than it expects.
+MISREAD: Final = (
+    TypeError,
+    AttributeError,
+    LookupError,
+    ValueError,
+    ArithmeticError,
+    RecursionError,
+)
+
+
+def monotonic_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How the world is waited for."""
+    """How the world is waited for, and spoken to."""
 
     wait: Callable[[float], Awaitable[object]] = asyncio.sleep  # seconds
     timeout_ms: int = 10_000
     rate_limited: bool = True
+    sockets: bool = False  # listened to, where the exchange has some
+    silence_ms: int = 10_000  # they are never given up before
+    time_every_ms: int = 300_000  # the exchange is asked for it
+    monotonic_ms: Callable[[], int] = monotonic_ms
+    chance: Callable[[], float] = random.random
+    dressed: Callable[[Any], None] = lambda ccxt: None  # what speaks in place of the network
 
 
-def connect(name: str, timeframe: str, address: str | None, manner: Manner, told: Told) -> "Client":
-    """A client that has asked for nothing yet; what can be refused without asking is."""
+def connect(
+    name: str,
+    timeframe: str,
+    address: str | None,
+    manner: Manner,
+    told: Told,
+    clock_ms: Callable[[], int] | None = None,
+) -> "Client":
+    """A client that has asked for nothing yet; what can be refused without asking is.
+
+    Given a clock, it compares it with the exchange's.
+    """
     known = lean_ccxt.names()
     if name not in known:
         raise UsageError(f"{name!r} is no exchange that ccxt knows.", nearest(name, known))
-    kind, why = lean_ccxt.load(name)
+    sockets = manner.sockets and lean_ccxt.has_pro(name)
+    kind, why = (lean_ccxt.load_pro if sockets else lean_ccxt.load)(name)
     if why:
         told("lean_import_failed", f"all of ccxt is imported, which is slower ({why})", {})
     ccxt = kind(
@@ -71,27 +103,56 @@ def connect(name: str, timeframe: str, address: str | None, manner: Manner, told
         ccxt.urls["api"] = _moved(ccxt.urls["api"], place)
         if place.scheme == "http":
             ccxt.timeout_on_exit = 0  # Only encrypted connections need time to end.
-    return Client(ccxt, timeframe)
+    manner.dressed(ccxt)
+    clocks = Clocks(name, clock_ms, manner.monotonic_ms, told) if clock_ms else None
+    return Client(ccxt, timeframe, clocks)
 
 
 class Client:
     """Made by `connect`."""
 
-    def __init__(self, ccxt: Any, timeframe: str) -> None:
+    def __init__(self, ccxt: Any, timeframe: str, clocks: Clocks | None) -> None:
         self.name: str = ccxt.id
         self.tick_sizes: bool = ccxt.precisionMode == _TICK_SIZE
         limits = ((ccxt.features or {}).get("spot") or {}).get("fetchOHLCV") or {}
         self.page: int = limits.get("limit") or _PAGE
         self.timeframe = timeframe
         self.step_ms = timeframe_ms(timeframe)
-        self._ccxt = ccxt
+        self.ccxt = ccxt
+        self.clocks = clocks
+        self.recorder: Recorder | None = None  # of whoever wants to keep what is heard
         self._turn = asyncio.Lock()
+        self._sent_ms = 0
+        self._strip = ccxt.on_rest_response
+        ccxt.on_rest_response = self._answered
+
+    @property
+    def has_sockets(self) -> bool:
+        """Whether ccxt listens to it, and was asked to."""
+        return self.ccxt.has.get("ws") is True
+
+    @property
+    def ways(self) -> str:
+        return "WebSocket and REST" if self.has_sockets else "REST"
 
     async def markets(self) -> Mapping[str, Any]:
-        markets = await self._answer(self._ccxt.load_markets)
+        markets = await self._answer(self.ccxt.load_markets)
         if not markets:
             raise Trouble("nonsense", "answers, but names no instruments")
         return dict(markets)
+
+    async def ask_time(self) -> None:
+        """Let the clocks be compared, where the exchange tells its time; trouble is no matter."""
+        if self.ccxt.has.get("fetchTime") is not True or self.clocks is None:
+            return
+        async with self._turn:
+            try:
+                venue_ms = await self._answer(self.ccxt.fetch_time)
+            except Trouble:
+                return
+        if isinstance(venue_ms, int):
+            resolution_ms = _DATES_ARE_CUT_MS + 1 if venue_ms % 1000 == 0 else 1
+            self.clocks.answered(self._sent_ms, venue_ms, resolution_ms)
 
     async def rows(self, pair: str, begin: int, end: int) -> list[list[Any]]:
         """What opened from `begin` on, as far as the exchange goes back; all that closed by `end`.
@@ -117,13 +178,13 @@ class Client:
         return rows
 
     async def close(self) -> None:
-        await self._ccxt.close()
+        await self.ccxt.close()
 
     async def _page(self, pair: str, begin: int, limit: int, end: int) -> list[list[Any]]:
         async with self._turn:
-            request = self._ccxt.fetch_ohlcv
+            request = self.ccxt.fetch_ohlcv
             rows = await self._answer(request, pair, self.timeframe, begin, limit)
-            if not isinstance(self._ccxt.last_json_response, dict | list):
+            if not isinstance(self.ccxt.last_json_response, dict | list):
                 raise Trouble("nonsense", "answers with something that is no JSON")
             written_ms = _date_ms(self._header("date"))
         if written_ms is not None and written_ms + _DATES_ARE_CUT_MS < end:
@@ -137,14 +198,28 @@ class Client:
     async def _answer(self, request: Callable[..., Awaitable[Any]], *details: object) -> Any:
         from ccxt.base.errors import BaseError
 
+        if self.clocks is not None:
+            self._sent_ms = self.clocks.now_ms()
         try:
             return await request(*details)
         except BaseError as error:
             raise self._trouble(error) from error
         except OSError as error:
             raise Trouble("unreachable", f"cannot be reached ({_reason(error)})") from error
-        except _MISREAD as error:
+        except MISREAD as error:
             raise Trouble("nonsense", "answers with something of another shape") from error
+
+    def _answered(
+        self, status: int, reason: str, url: str, method: str, headers: Any, body: str, *more: Any
+    ) -> Any:
+        """Each answer passes here before anybody reads it."""
+        if self.recorder is not None:
+            self.recorder.answered(url, method, status, headers, body)
+        dates = [text for name, text in headers.items() if name.lower() == "date"]
+        venue_ms = _date_ms(dates[0]) if dates else None
+        if self.clocks is not None and venue_ms is not None:
+            self.clocks.answered(self._sent_ms, venue_ms, _DATES_ARE_CUT_MS + 1)
+        return self._strip(status, reason, url, method, headers, body, *more)
 
     def _trouble(self, error: Exception) -> Trouble:
         from ccxt.base import errors
@@ -153,7 +228,7 @@ class Client:
         status = re.match(rf"{self.name} (?:[A-Z]+ \S+ )?(\d{{3}}) ", said)
         match error:
             case errors.RequestTimeout():
-                return Trouble("slow", f"does not answer within {self._ccxt.timeout / 1000:g} s")
+                return Trouble("slow", f"does not answer within {self.ccxt.timeout / 1000:g} s")
             case errors.RateLimitExceeded() | errors.DDoSProtection():
                 pause_s = self._pause_asked_s()
                 patience = f", and for a pause of {pause_s:g} s" if pause_s else ""
@@ -162,6 +237,9 @@ class Client:
                 return Trouble("maintenance", "is in maintenance")
             case errors.ExchangeNotAvailable() if status:
                 return Trouble("failing", f"answers with HTTP {status[1]}")
+            case errors.ExchangeNotAvailable() if error.__cause__ is None:
+                words = _plain(said.removeprefix(self.name))
+                return Trouble("failing", f"says that it is not available ({words})")
             case errors.ExchangeNotAvailable():
                 return Trouble("unreachable", f"cannot be reached ({_reason(error.__cause__)})")
             case errors.AuthenticationError():
@@ -179,7 +257,7 @@ class Client:
         return min(max(until_ms - now_ms, 0) / 1000, PAUSE_ASKED_S_MAX)
 
     def _header(self, name: str) -> str:
-        headers = self._ccxt.last_response_headers or {}
+        headers = self.ccxt.last_response_headers or {}
         return next((text.strip() for key, text in headers.items() if key.lower() == name), "")
 
 
@@ -190,7 +268,8 @@ def _moved(urls: Any, place: SplitResult) -> Any:
         return urls
     url = urlsplit(urls)
     path = place.path.rstrip("/") + url.path
-    return url._replace(scheme=place.scheme, netloc=place.netloc, path=path).geturl()
+    scheme = place.scheme.replace("http", "ws") if url.scheme in ("ws", "wss") else place.scheme
+    return url._replace(scheme=scheme, netloc=place.netloc, path=path).geturl()
 
 
 def _date_ms(text: str) -> int | None:

@@ -1,11 +1,12 @@
 """What an exchange says of one instrument is checked before anybody believes it.
 
 An answer must still hold the newest candle that is known: one that does not is a trouble, and not a
-time without trades. Of closing times that are over, what comes late or changes is told.
+time without trades. Of closing times that are over, what comes late or changes is told; so is what
+a socket said otherwise.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 
 from rrr.core.errors import Unavailable
 from rrr.core.market import Candle
@@ -33,6 +34,10 @@ class Reader:
     shelf_end: int
     known_at: int  # when the newest candle opened
     known: Candle
+    refused: dict[int, str] = field(default_factory=dict)  # what was last read, and why not taken
+    unconfirmed: dict[int, Candle | None] = field(
+        default_factory=dict
+    )  # a socket's, not yet REST's
 
     async def candles(self, begin: int, end: int) -> dict[int, Candle]:
         """By opening time: those that open from `begin` on and close by `end`."""
@@ -46,7 +51,8 @@ class Reader:
         self._expect(self.known_at if near else max(self.shelf), found, since, end)
         self._tell_refused(found, begin)
         if follows:
-            self._tell_late(found, begin)
+            compared = self._compare(found, begin, near=near)
+            self._tell_late(found, begin, compared)
             self.known_at = max(found.candles, default=self.known_at)
             self.known = found.candles.get(self.known_at, self.known)
         return {at: candle for at, candle in found.candles.items() if at >= begin}
@@ -60,18 +66,35 @@ class Reader:
 
     def _tell_refused(self, found: Read, begin: int) -> None:
         for at, why in found.refused.items():
-            if at >= begin:
+            if at >= begin and self.refused.get(at) != why:
                 self._tell("bad_candle", at, f"is refused: {why}")
+        self.refused = found.refused
 
-    def _tell_late(self, found: Read, begin: int) -> None:
+    def _compare(self, found: Read, begin: int, *, near: bool) -> Collection[int]:
+        """What a socket said while REST was in trouble: now it answers."""
+        said, self.unconfirmed = self.unconfirmed, {}
+        for at, candle in said.items() if near else ():
+            rest = found.candles.get(at)
+            nobody_traded = (rest is None or rest.volume == 0) and candle is None
+            same = rest is not None and candle is not None and rest[:-1] == candle[:-1]
+            if at < begin and not same and not nobody_traded:
+                self.tell_differs(at, rest, candle)
+        return said.keys()
+
+    def _tell_late(self, found: Read, begin: int, compared: Collection[int]) -> None:
         for at, candle in found.candles.items():
-            if self.known_at < at < begin:
+            if self.known_at < at < begin and at not in compared:
                 self._tell("late_candle", at, "came late; nothing is decided upon it")
             elif at == self.known_at and candle != self.known:
                 self._tell("corrected_candle", at, "was corrected; nothing is decided again")
 
-    def _tell(self, name: str, at: int, words: str) -> None:
-        detail = {"exchange": self.client.name, "symbol": self.symbol, "opened_at_ms": at}
+    def tell_differs(self, at: int, rest: Candle | None, said: Candle | None) -> None:
+        numbers = [list(each[1:-1]) if each else None for each in (rest, said)]
+        words = "is not what its socket said of it"
+        self._tell("candle_differs", at, words, rest=numbers[0], socket=numbers[1])
+
+    def _tell(self, name: str, at: int, words: str, **more: object) -> None:
+        detail = {"exchange": self.client.name, "symbol": self.symbol, "opened_at_ms": at, **more}
         self.told(name, f"the candle of {self.symbol} of {utc(at)} {words}", detail)
 
 

@@ -47,10 +47,10 @@ def forgotten(opened_at_ms: int) -> Trouble:
     return Trouble("nonsense", f"no longer has the candle of {utc(opened_at_ms)}")
 
 
-def pause_s(tries: int) -> float:
+def pause_s(tries: int, chance: float | None = None) -> float:
     """Twice as long each time, never more than a minute, and not all machines at once."""
     longest = min(PAUSE_S_MAX, 2.0 ** min(tries - 1, 10))
-    return longest * random.uniform(0.5, 1.0)
+    return longest * (1 + (random.random() if chance is None else chance)) / 2
 
 
 def lasted(duration_ms: int) -> str:

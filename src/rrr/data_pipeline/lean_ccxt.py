@@ -1,8 +1,9 @@
 """Of the exchanges that ccxt knows, the one that is asked for is imported, and no other.
 
 `import ccxt` runs the modules of all exchanges, twice. Bare packages in their place let one module
-be imported by itself; they stay, because ccxt imports some parts late. It leans on the insides of
-ccxt: the version is pinned, tests ask for it, and where it fails the plain import is used.
+be imported by itself; they stay, because ccxt imports some parts late. The class that also speaks
+by socket stands on the one that does not. It leans on the insides of ccxt: the version is pinned,
+tests ask for it, and where it fails the plain import is used.
 """
 
 import sys
@@ -15,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 _ASYNC = "ccxt.async_support"
+_PRO = "ccxt.pro"
 _INSIDES_CHANGED = (ImportError, AttributeError, TypeError)
 
 
@@ -37,6 +39,24 @@ def load(name: str) -> tuple[Any, str]:
     return getattr(import_module(f"{_ASYNC}.{name}"), name), why
 
 
+def has_pro(name: str) -> bool:
+    """Whether ccxt speaks with it by socket: nothing is imported."""
+    return (_root() / "pro" / f"{name}.py").is_file()
+
+
+def load_pro(name: str) -> tuple[Any, str]:
+    """As `load`, the class of one exchange that also speaks by socket."""
+    _, why = load(name)
+    try:
+        if "__file__" not in vars(sys.modules["ccxt"]):
+            with _undone_on_failure():
+                _bare_pro()
+                return getattr(import_module(f"{_PRO}.{name}"), name), why
+    except _INSIDES_CHANGED as error:
+        why = f"{type(error).__name__}: {error}"
+    return getattr(import_module(f"{_PRO}.{name}"), name), why
+
+
 def _bare_packages() -> None:
     whole, asynchronous = ModuleType("ccxt"), ModuleType(_ASYNC)
     whole.__path__, asynchronous.__path__ = [str(_root())], [str(_root() / "async_support")]
@@ -45,6 +65,19 @@ def _bare_packages() -> None:
     errors, base = import_module("ccxt.base.errors"), import_module("ccxt.base.exchange")
     kinds = {name: kind for name, kind in vars(errors).items() if isinstance(kind, type)}
     vars(whole).update(kinds, Exchange=base.Exchange, __version__=base.__version__)
+
+
+def _bare_pro() -> None:
+    whole, asynchronous = sys.modules["ccxt"], sys.modules[_ASYNC]
+    if _PRO not in sys.modules:
+        pro = ModuleType(_PRO)
+        pro.__path__ = [str(_root() / "pro")]
+        sys.modules[_PRO] = pro
+        vars(whole).update(async_support=asynchronous, pro=pro)
+    # In the whole package the name of an exchange is its class, not its module.
+    for name, found in list(vars(asynchronous).items()):
+        if isinstance(found, ModuleType) and hasattr(found, name):
+            setattr(asynchronous, name, getattr(found, name))
 
 
 @contextmanager

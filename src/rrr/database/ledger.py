@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from rrr.core import ledger
+from rrr.core.errors import JournalBroken
 from rrr.core.events import (
     Close,
     Command,
@@ -28,7 +29,7 @@ from rrr.core.market import Instrument
 from rrr.core.orders import Cause, Kind, Order, Report, Stage, Status, TimeInForce
 from rrr.core.rules import Refusal
 from rrr.core.state import Halt, Lane, State
-from rrr.database.journal import Row, is_row
+from rrr.database.journal import RESTORE, Row, is_row
 
 JOURNAL = "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 ORDER = """INSERT INTO orders VALUES
@@ -76,7 +77,13 @@ class Tables:
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Write all of it; the caller commits."""
-        connection.executemany(JOURNAL, self.journal)
+        try:
+            connection.executemany(JOURNAL, self.journal)
+        except sqlite3.IntegrityError as error:
+            raise JournalBroken(
+                f"Row {self.journal[0][2]} of the journal stands where nothing was written yet.",
+                RESTORE,
+            ) from error
         connection.executemany(ORDER, self.orders)
         connection.executemany(STAGE, self.stages)
         connection.executemany(FILL, self.fills)

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from rrr.core.errors import NotFound, Unavailable
 from rrr.core.market import QUANTA
 from rrr.data_pipeline import instrument_rules
 from rrr.data_pipeline.market import Market
+from rrr.data_pipeline.recording import is_recording
 from rrr.database.client import Client
 from rrr.database.sessions import Life, Unit
 from rrr.monitoring.notes import Note
@@ -37,10 +39,17 @@ async def market_of(
 
             yield simulated(settings.symbols, settings.timeframe, settings.seed, settings.candles)
         case "replay":
-            yield recorded(home, settings)
+            assert settings.replay is not None, "Checked with the settings."
+            if not is_recording(settings.replay):
+                yield recorded(home, settings)
+                return
+            from rrr.data_pipeline.recording_replay import replayed
+
+            async with replayed(settings.replay, teller.fact, teller.gap) as market:
+                yield market
         case name:
             from rrr.data_pipeline import lean_ccxt
-            from rrr.data_pipeline.exchange import exchange
+            from rrr.data_pipeline.exchange import Manner, exchange
 
             if name in lean_ccxt.names():
                 teller.note(Note("system", "asking", f"asking {name} for instruments and candles"))
@@ -57,12 +66,20 @@ async def market_of(
                         address=settings.address,
                         clock_ms=now_ms,
                         told=teller.fact,
+                        manner=Manner(sockets=True),
+                        noted=teller.gap,
+                        record=recording_of(home, name) if settings.record else None,
                     )
                     opened.append(await stack.enter_async_context(market))
 
                 if not await unless(stop, enter()):
                     raise Unavailable(f"It was stopped before {name} answered.", "Start it again.")
                 yield opened[0]
+
+
+def recording_of(home: Home, name: str) -> Path:
+    """Where this life of a session is recorded."""
+    return home.data / "recordings" / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
 
 
 def past_of(settings: Settings) -> int:

@@ -1,0 +1,228 @@
+"""REST says what closed; sockets say when to ask, and speak for it where it does not answer.
+
+As soon as something later was heard of an instrument REST is asked: where both say the same, that
+is settled. Where they differ REST is asked again at the watermark, and believed. Where it is in
+trouble, a candle that its stream brought whole is taken after a bounded patience, and compared
+when REST answers again. What has no candle has a reason.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, NamedTuple
+
+from rrr.core.market import Candle, Source
+from rrr.data_pipeline.exchange_client import Manner
+from rrr.data_pipeline.exchange_gaps import Gap, Noted, Why
+from rrr.data_pipeline.exchange_reader import Reader
+from rrr.data_pipeline.exchange_troubles import Trouble, Troubles, pause_s
+from rrr.data_pipeline.intake import SURELY_MS, Intake, Said
+from rrr.data_pipeline.stream import Sockets
+
+GRACE_MS: Final = 5_000  # from a closing time to its watermark
+PATIENCE_MS: Final = 10_000  # with those in trouble, once another has answered
+
+_LOOK_MS: Final = 1_000
+
+Column = dict[int, Candle]  # by opening time
+
+
+class Listening(NamedTuple):
+    """What is heard beside REST."""
+
+    sockets: Sockets
+    intakes: Sequence[Intake]  # of the readers, in their order
+
+
+class Rounds:
+    """One instrument after the other is asked, until all are settled."""
+
+    def __init__(
+        self,
+        readers: Sequence[Reader],
+        troubles: Troubles,
+        clock_ms: Callable[[], int],
+        manner: Manner,
+        noted: Noted,
+    ) -> None:
+        self.listening: Listening | None = None
+        self.known_ms: dict[int, int] = {}  # until when all is known of each instrument
+        self._readers, self._troubles = readers, troubles
+        self._clock_ms, self._wait, self._noted = clock_ms, manner.wait, noted
+        self._chance = manner.chance
+        self._ask_ms = 0  # REST wants a pause until then
+
+    async def columns(self, begin: int, end: int) -> list[Column]:
+        """What each instrument has: asked until it answers, or until others have waited enough."""
+        one = _Round(begin, end, deque(self._readers), [{} for _ in self._readers])
+        while one.pending:
+            now_ms = self._clock_ms()
+            if self.listening and now_ms < one.watermark_ms:
+                await self._early(one, self.listening)
+                continue
+            if self.listening and (one.tries or now_ms < self._ask_ms):
+                self._speak_for(one, self.listening, now_ms)
+                if not one.pending or one.patience_is_over(max(now_ms, self._ask_ms)):
+                    break
+            if self.listening and now_ms < self._ask_ms:
+                await self._news_or(min(self._ask_ms - now_ms, _LOOK_MS), self.listening)
+                continue
+            reader = one.pending[0]
+            try:
+                found = await reader.candles(begin, end)
+            except Trouble as trouble:
+                self._troubles.met(trouble, reader.symbol)
+                if self.listening is None and one.patience_is_over(self._clock_ms()):
+                    break
+                await self._met(one, trouble)
+            else:
+                one.tries = 0
+                one.settle(reader.index, self._settled(reader, found, begin, end), self._clock_ms())
+        for reader in one.pending:
+            self._note(reader.symbol, range(begin, end, reader.client.step_ms), Why.GAP)
+        waiting = {reader.index for reader in one.pending}
+        known = [reader.index for reader in self._readers if reader.index not in waiting]
+        self.known_ms |= dict.fromkeys(known, end)
+        if not one.pending and not one.spoken_for:
+            self._troubles.over()
+        return one.columns
+
+    async def _met(self, one: "_Round", trouble: Trouble) -> None:
+        one.tries += 1
+        one.pending.rotate(-1)
+        seconds = max(trouble.pause_s, pause_s(one.tries, self._chance()))
+        if self.listening is None:
+            await self._wait(seconds)
+        else:
+            self._ask_ms = self._clock_ms() + int(seconds * 1000)
+
+    async def _early(self, one: "_Round", listening: Listening) -> None:
+        """Ask for one that is said to have closed, or wait until something is said."""
+        now_ms = self._clock_ms()
+        for reader in one.pending:
+            said = listening.intakes[reader.index].said(one.begin)
+            if not said.whole or not said.closed or reader.index in one.asked:
+                continue
+            if one.end - one.begin != reader.client.step_ms or now_ms < max(one.end, self._ask_ms):
+                continue
+            one.asked.add(reader.index)
+            before = reader.known_at, reader.known
+            try:
+                found = await reader.candles(one.begin, one.end)
+            except Trouble as trouble:
+                if trouble.pause_s:
+                    self._troubles.met(trouble, reader.symbol)
+                self._ask_ms = self._clock_ms() + int(trouble.pause_s * 1000)
+                return
+            if not _agree(found.get(one.begin), said):
+                reader.known_at, reader.known = before
+                return
+            one.pending.remove(reader)
+            settled = self._settled(reader, found, one.begin, one.end)
+            one.settle(reader.index, settled, self._clock_ms())
+            return
+        await self._news_or(one.watermark_ms - now_ms, listening)
+
+    def _speak_for(self, one: "_Round", listening: Listening, now_ms: int) -> None:
+        """What sockets brought whole is taken where REST is in trouble for long."""
+        if now_ms < one.watermark_ms + PATIENCE_MS:
+            return
+        # Of a quiet coin nothing later is heard; but of the others, by the same way, is.
+        newest_ms = max(intake.newest_ms for intake in listening.intakes)
+        over = newest_ms >= one.end + SURELY_MS
+        for reader in list(one.pending):
+            intake, step_ms = listening.intakes[reader.index], reader.client.step_ms
+            times = range(one.begin, one.end, step_ms)
+            said = {at: intake.said(at, over=over) for at in times}
+            if not all(each.whole and (each.closed or over) for each in said.values()):
+                continue
+            for at, each in said.items():
+                reader.unconfirmed[at] = each.candle
+                self._note(reader.symbol, [at], Why.UNCONFIRMED if each.candle else Why.NO_TRADES)
+            candles = {at: each.candle for at, each in said.items() if each.candle}
+            one.pending.remove(reader)
+            one.spoken_for = True
+            one.settle(reader.index, candles, one.end + one.end - one.begin - PATIENCE_MS)
+
+    def _settled(self, reader: Reader, found: Column, begin: int, end: int) -> Column:
+        """REST's candles, with what the socket said of them."""
+        settled = {}
+        for at in range(begin, end, reader.client.step_ms):
+            candle = found.get(at)
+            said = Said()
+            if self.listening:
+                said = self.listening.intakes[reader.index].said(at, over=True)
+            if candle is not None:
+                settled[at] = _confirmed(candle, said)
+            if said.whole and said.closed and not _agree(candle, said):
+                reader.tell_differs(at, candle, said.candle)
+                self._note(reader.symbol, [at], Why.DIFFERS)
+            elif candle is None:
+                why = Why.REFUSED if at in reader.refused else Why.NO_TRADES
+                self._note(reader.symbol, [at], why)
+            if self.listening and said.candle is None:
+                self._judge_silence(reader.symbol, at, candle, said, self.listening.sockets)
+        return settled
+
+    def _judge_silence(
+        self, symbol: str, at: int, candle: Candle | None, said: Said, sockets: Sockets
+    ) -> None:
+        """REST knows whether a stream that said nothing had something to say."""
+        if candle is None or candle.volume == 0:
+            sockets.quiet(symbol)
+        elif said.whole and said.closed:
+            sockets.deaf(symbol, at)
+
+    def _note(self, symbol: str, times: Sequence[int], why: Why) -> None:
+        for at in times:
+            self._noted(Gap(symbol, at, why))
+
+    async def _news_or(self, left_ms: int, listening: Listening) -> None:
+        listening.sockets.news.clear()
+        await _either(self._wait(left_ms / 1000), listening.sockets.news.wait())
+
+
+class _Round:
+    """How far a round has come."""
+
+    def __init__(self, begin: int, end: int, pending: deque[Reader], columns: list[Column]) -> None:
+        self.begin, self.end, self.pending, self.columns = begin, end, pending, columns
+        self.watermark_ms = end + GRACE_MS
+        self.asked: set[int] = set()  # before the watermark
+        self.tries = 0
+        self.spoken_for = False  # a socket spoke where REST did not
+        self.patient_until_ms: int | None = None
+
+    def settle(self, index: int, column: Column, patient_from_ms: int) -> None:
+        """The others have a little time left: where REST answers nobody, until the next close."""
+        self.columns[index] = column
+        if self.pending and self.pending[0].index == index:
+            self.pending.popleft()
+        until_ms = max(patient_from_ms, self.watermark_ms) + PATIENCE_MS
+        self.patient_until_ms = min(until_ms, self.patient_until_ms or until_ms)
+
+    def patience_is_over(self, now_ms: int) -> bool:
+        return self.patient_until_ms is not None and now_ms >= self.patient_until_ms
+
+
+def _agree(candle: Candle | None, said: Said) -> bool:
+    """A candle without volume, none at all, and silence are the same: nobody traded."""
+    if candle is None or said.candle is None:
+        there = candle or said.candle
+        return there is None or there.volume == 0
+    return candle[:-1] == said.candle[:-1]
+
+
+def _confirmed(candle: Candle, said: Said) -> Candle:
+    same = said.whole and said.candle is not None and candle[:-1] == said.candle[:-1]
+    return candle._replace(source=Source.WEBSOCKET) if same else candle
+
+
+async def _either(first: Awaitable[object], second: Awaitable[object]) -> None:
+    tasks = [asyncio.ensure_future(each) for each in (first, second)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,149 @@
+import gzip
+import json
+import random
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rrr.core.errors import DataError, NotFound, StorageFailed
+from rrr.core.market import Source
+from rrr.data_pipeline.market import Arrival
+from rrr.data_pipeline.recording import Line, Recorder, recorded
+from rrr.data_pipeline.recording_replay import replayed
+from tests.data_pipeline.exchanges import NOON_MS, Teller
+from tests.data_pipeline.live import VENUES, during, living, numbers
+from tests.data_pipeline.loopback import Time
+
+EACH = pytest.mark.parametrize("name", VENUES)
+ABOUT = {"exchange": "kraken"}
+URL = "wss://ws.kraken.com/v2"
+PATIENT_MS = 10**7  # an answer of a hurried venue takes minutes of its time
+
+
+def recorder(folder: Path, told: Teller, *, file_mb: float = 1.0) -> Recorder:
+    return Recorder(folder, ABOUT, Time(NOON_MS), told, NOON_MS, file_mb=file_mb)
+
+
+def said(arrivals: list[Arrival]) -> list[tuple[Any, ...]]:
+    """All but by which way each candle came first: in a hurry that is a matter of milliseconds."""
+    closes = [one.close for one in arrivals]
+    return [(one.at_ms, list(map(numbers, one.candles)), one.missing) for one in closes]
+
+
+@EACH
+async def test_a_recording_is_heard_again_as_it_was_heard(name: str, tmp_path: Path) -> None:
+    async with living(name, 6, past=3, record=tmp_path) as live:
+        await live.listen()
+    told = Teller()
+    async with replayed(tmp_path, told, timeout_ms=PATIENT_MS) as market:
+        again = [arrival async for arrival in market.arrivals(0)]
+        assert market.name == name
+        assert market.instruments == live.market.instruments
+    assert len(live.arrivals) - len(again) in (0, 1)  # the last may have come in its last moment
+    lived = live.arrivals[: len(again)]
+    assert said(again) == said(lived)
+    assert [one.past for one in again] == [one.past for one in lived]
+    sources = {candle.source for one in again for candle in one.close.candles}
+    assert {Source.WEBSOCKET, Source.REST} == sources
+    assert any(one.touches for one in again)
+
+
+async def test_an_outage_is_heard_again_and_makes_the_same_candles(tmp_path: Path) -> None:
+    faults = [during("disconnect", 60, 160), during("http_500", 330, 490, "rest")]
+    async with living("kraken", 10, record=tmp_path, faults=faults) as live:
+        await live.listen()
+    live.hold_against_the_tape()
+    async with replayed(tmp_path, Teller(), timeout_ms=PATIENT_MS) as market:
+        again = [arrival async for arrival in market.arrivals(0)]
+    assert len(again) > 5
+    for one, other in zip(again, live.arrivals, strict=False):
+        assert one.close.at_ms == other.close.at_ms
+        there = {candle.instrument: numbers(candle) for candle in other.close.candles}
+        heard = {candle.instrument: numbers(candle) for candle in one.close.candles}
+        assert heard.items() <= there.items()
+
+
+async def test_a_recording_that_lacks_its_end_is_heard_up_to_there(tmp_path: Path) -> None:
+    async with living("kraken", 6, record=tmp_path) as live:
+        await live.listen()
+    [file] = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[: file.stat().st_size * 2 // 3])
+    async with replayed(tmp_path, Teller(), timeout_ms=PATIENT_MS) as market:
+        again = [arrival async for arrival in market.arrivals(0)]
+    assert said(again) == said(live.arrivals[: len(again)])
+    assert 0 < len(again) < len(live.arrivals)
+
+
+async def test_a_recording_without_an_answer_is_refused(tmp_path: Path) -> None:
+    async with living("kraken", 1, record=tmp_path):
+        pass
+    [file] = tmp_path.iterdir()
+    file.write_bytes(gzip.compress(gzip.decompress(file.read_bytes()).splitlines(True)[0]))
+    with pytest.raises(DataError, match="ends before its first candle"):
+        async with replayed(tmp_path, Teller(), timeout_ms=PATIENT_MS):
+            raise AssertionError("It must not open.")
+
+
+def test_what_is_kept_is_what_was_said(tmp_path: Path) -> None:
+    told = Teller()
+    kept = recorder(tmp_path / "new" / "folder", told)
+    kept.heard(URL, text := '{"price":0.10,"a":"\\u0000é"}\n')
+    kept.answered(URL, "GET", 429, {"Retry-After": "30", "Set-Cookie": "secret"}, "<html>")
+    kept.cut(URL, "1006")
+    kept.close()
+    assert list(recorded(tmp_path / "new" / "folder")) == [
+        Line(NOON_MS, "about", text=json.dumps(ABOUT)),
+        Line(NOON_MS, "frame", URL, text),
+        Line(NOON_MS, "answer", URL, "<html>", "GET", 429, {"Retry-After": "30"}),
+        Line(NOON_MS, "cut", URL, "1006"),
+    ]
+    assert told == []
+
+
+def test_files_follow_each_other_and_none_is_written_over(tmp_path: Path) -> None:
+    def some(kept: Recorder, begin: int) -> None:
+        for number in range(begin, begin + 400):
+            kept.heard(URL, f"{number} {random.Random(number).randbytes(2_000).hex()}")
+        kept.close()
+
+    some(recorder(tmp_path, Teller(), file_mb=0.2), 0)
+    files = sorted(tmp_path.iterdir())
+    assert len(files) > 2
+    sizes = [file.stat().st_size for file in files]
+    assert max(sizes) < 2 * 200_000
+    some(recorder(tmp_path, Teller(), file_mb=0.2), 400)
+    assert [file.stat().st_size for file in files] == sizes
+    heard = [int(line.text.split()[0]) for line in recorded(tmp_path) if line.kind == "frame"]
+    assert heard == list(range(800))
+    assert all(a.name < b.name for a, b in pairwise(files))
+
+
+def test_a_disk_that_fails_costs_the_recording_and_nothing_else(tmp_path: Path) -> None:
+    told = Teller()
+    kept = recorder(tmp_path, told)
+    kept.trouble = OSError(28, "No space left on device")
+    for _ in range(3):
+        kept.heard(URL, "lost")
+    kept.close()
+    assert kept.dropped == 3
+    assert told.names() == ["recording_lacks"]
+    assert "No space left on device" in told[0][1]
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageFailed, match="cannot be written"):
+        recorder(tmp_path / "file" / "folder", Teller())
+
+
+def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="no recording"):
+        list(recorded(tmp_path))
+    (file := tmp_path / "1.jsonl.gz").write_bytes(b"text")
+    with pytest.raises(DataError, match="is no recording"):
+        list(recorded(file))
+    file.write_bytes(gzip.compress(b'{"at_ms": 1, "kind": "frame"}\n[]\n'))
+    with pytest.raises(DataError, match="line 2, is no line"):
+        list(recorded(file))
