@@ -34,7 +34,8 @@ async def guard(house: House) -> None:
     told_s = time.monotonic()
     try:
         while not house.stop.is_set():
-            seen = look(house)._replace(jumped_s=house.lag.take_jump_s())
+            jumped_s = house.lag.take_jump_s()
+            seen = look(house)._replace(jumped_s=jumped_s, apart_s=apart_s(house))
             await judge(house, watcher, seen)
             await write_facts(house)
             figures = figures_of(house, seen)
@@ -104,6 +105,16 @@ def look(house: House) -> Seen:
         memory_mb(),
         free_mb(house.teller.home),
     )  # fmt: skip
+
+
+def apart_s(house: House) -> float:
+    """How far the exchange's clock is from ours, less what is not sure of it."""
+    health = getattr(house.market, "health", None)  # of an exchange
+    offset = health().offset if health else None
+    if offset is None:
+        return 0.0
+    sure_ms = max(abs(offset.offset_ms) - offset.uncertainty_ms, 0)
+    return (sure_ms if offset.offset_ms > 0 else -sure_ms) / 1000
 
 
 def figures_of(house: House, seen: Seen) -> Figures:

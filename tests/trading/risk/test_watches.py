@@ -9,7 +9,9 @@ from rrr.trading.risk.watches import Alarm, Limits, Seen, Watch, alarms
 LIMITS = Limits(stale_s=15.0, lag_ms=2_000, memory_mb=1_500, disk_mb=500)
 WELL = Seen({"BTC-USD": 1.0, "ETH-USD": 2.0}, lag_ms=3, memory_mb=150, disk_mb=50_000)
 SILENT = {"BTC-USD": 15.1, "ETH-USD": 90.0}
-WRONG = WELL._replace(ages_s=SILENT, lag_ms=2_001, memory_mb=1_501, disk_mb=499, jumped_s=-7)
+WRONG = WELL._replace(
+    ages_s=SILENT, lag_ms=2_001, memory_mb=1_501, disk_mb=499, apart_s=9, jumped_s=-7
+)
 
 
 def seen(**changes: Any) -> list[Alarm]:
@@ -25,6 +27,7 @@ WITHIN: list[dict[str, Any]] = [
     {"memory_mb": 1_500},
     {"disk_mb": 500},
     {"jumped_s": 0.0},
+    {"apart_s": -5.0},
 ]
 
 # (changes, watch, what is said of it)
@@ -35,6 +38,7 @@ BEYOND: list[tuple[dict[str, Any], Watch, tuple[str, ...]]] = [
     ({"memory_mb": 1_500.1}, Watch.MEMORY, ("1,501 MB", "(limit 1,500 MB)", "restart the daemon")),
     ({"disk_mb": 499.9}, Watch.DISK, ("499 MB are free (limit 500 MB)", "make room")),
     ({"disk_mb": 0.0}, Watch.DISK, ("0 MB are free",)),
+    ({"apart_s": -5.1}, Watch.APART, ("differs by -5.1 s (limit 5 s)", "synchronise")),
     ({"jumped_s": 3_600.0}, Watch.CLOCK, ("jumped by +3,600 s", "keep it awake")),
     ({"jumped_s": -6.0}, Watch.CLOCK, ("jumped by -6 s",)),
 ]

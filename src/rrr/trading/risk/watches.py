@@ -9,7 +9,9 @@ wall can tell.
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from math import ceil, floor
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+APART_MAX_S: Final = 5.0
 
 
 class Watch(StrEnum):
@@ -17,6 +19,7 @@ class Watch(StrEnum):
     LAG = "loop lag"
     MEMORY = "memory"
     DISK = "disk"
+    APART = "clock of the exchange"
     CLOCK = "clock"
 
 
@@ -35,6 +38,7 @@ class Seen(NamedTuple):
     memory_mb: float
     disk_mb: float
     jumped_s: float = 0.0
+    apart_s: float = 0.0  # of this clock and an exchange's, at least so much
 
 
 class Alarm(NamedTuple):
@@ -68,6 +72,12 @@ def alarms(limits: Limits, seen: Seen) -> Iterator[Alarm]:
             Watch.DISK,
             f"{floor(seen.disk_mb):,} MB are free (limit {limits.disk_mb:,.0f} MB): make room on"
             " the drive of the home",
+        )
+    if abs(seen.apart_s) > APART_MAX_S:
+        yield Alarm(
+            Watch.APART,
+            f"the exchange's clock differs by {seen.apart_s:+,.1f} s (limit {APART_MAX_S:g} s):"
+            " synchronise the clock of this machine",
         )
     if seen.jumped_s:
         yield Alarm(
