@@ -113,7 +113,7 @@ def apart_s(house: House) -> float:
     offset = health().offset if health else None
     if offset is None:
         return 0.0
-    sure_ms = max(abs(offset.offset_ms) - offset.uncertainty_ms, 0)
+    sure_ms: int = max(abs(offset.offset_ms) - offset.uncertainty_ms, 0)
     return (sure_ms if offset.offset_ms > 0 else -sure_ms) / 1000
 
 
