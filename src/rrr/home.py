@@ -111,3 +111,12 @@ def _told(folder: Path) -> Iterator[None]:
             f"{folder} cannot be used: {error.strerror}.",
             "Name a folder that can be written with --home.",
         ) from error
+
+
+def synced(folder: Path) -> None:
+    """Make the names in a folder durable, as `fsync` does what a file holds."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from rrr.core.errors import StorageFailed, UsageError
+from rrr.home import synced
 
 ANOTHER = "Name another folder."
 
@@ -58,9 +59,9 @@ def write_folder(folder: Path, tables: Mapping[str, Table], texts: Mapping[str, 
             for name, text in texts.items():
                 with _new(made / name) as file:
                     file.write(text)
-            _sync(made)
+            synced(made)
             _take_place(made, folder)
-            _sync(parent)
+            synced(parent)
         finally:
             shutil.rmtree(made, ignore_errors=True)
 
@@ -87,15 +88,6 @@ def _new(path: Path) -> Iterator[TextIO]:
         yield file
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    """Make its names durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

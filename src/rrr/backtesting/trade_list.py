@@ -24,6 +24,7 @@ from rrr.backtesting.trades import Trades
 from rrr.core.errors import HomeUnusable, StorageFailed, UsageError
 from rrr.core.orders import Cause
 from rrr.data_pipeline.instruments import Spec
+from rrr.home import synced
 from rrr.neural_network.panel import I64
 
 MONEY: Final = 8  # decimals
@@ -60,10 +61,7 @@ def refuse_unwritable(path: Path) -> None:
         with TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise HomeUnusable(
-            f"{path} cannot be written: {error.strerror}.",
-            "Name a folder that belongs to whoever runs this.",
-        ) from error
+        raise _unusable(path, error) from error
 
 
 def put(path: Path, content: bytes) -> None:
@@ -79,17 +77,21 @@ def put(path: Path, content: bytes) -> None:
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
-        _sync(path.parent)
+        synced(path.parent)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
             raise StorageFailed(
                 f"{path} cannot be written: {error.strerror}.",
                 "Free some space or mend the drive, then run this again.",
             ) from error
-        raise HomeUnusable(
-            f"{path} cannot be written: {error.strerror}.",
-            "Name a folder that belongs to whoever runs this.",
-        ) from error
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: Path, error: OSError) -> HomeUnusable:
+    return HomeUnusable(
+        f"{path} cannot be written: {error.strerror}.",
+        "Name a folder that belongs to whoever runs this.",
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,11 +174,3 @@ def _utc(at_ms: int) -> str:
     """
     precision = "milliseconds" if at_ms % 1000 else "seconds"
     return f"{datetime.fromtimestamp(at_ms / 1000, UTC).isoformat('T', precision)[:-6]}Z"
-
-
-def _sync(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

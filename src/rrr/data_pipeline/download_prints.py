@@ -6,7 +6,7 @@ many it would take. A candle leaves once a print from after its close was seen; 
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from rrr.core.market import Candle
 from rrr.data_pipeline.download_answered import opening
@@ -78,11 +78,8 @@ class Prints:
 
 
 async def _page(client: Client, pair: str, spec: Spec, cursor: int) -> Page:
-    """A request of Kraken's Trades, through the insides of `Client`, which knows candles only."""
-    ccxt = client.ccxt
-    async with client._turn:
-        trades = await client._answer(ccxt.fetch_trades, pair, None, PAGE, {"since": cursor})
-        answer: Any = ccxt.last_json_response
+    """A request of Kraken's Trades."""
+    trades, answer = await client.prints(pair, PAGE, cursor)
     result = answer.get("result") if isinstance(answer, dict) else None
     last = str(result.get("last", "")) if isinstance(result, dict) else ""
     if not last.isdecimal():

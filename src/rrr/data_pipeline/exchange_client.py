@@ -154,6 +154,12 @@ class Client:
             resolution_ms = _DATES_ARE_CUT_MS + 1 if venue_ms % 1000 == 0 else 1
             self.clocks.answered(self._sent_ms, venue_ms, resolution_ms)
 
+    async def prints(self, pair: str, limit: int, since: int) -> tuple[list[Any], Any]:
+        """A page of trades, in the venue's own cursor: as ccxt reads them, and as they came."""
+        async with self._turn:
+            trades = await self._answer(self.ccxt.fetch_trades, pair, None, limit, {"since": since})
+            return trades, self.ccxt.last_json_response
+
     async def rows(self, pair: str, begin: int, end: int) -> list[list[Any]]:
         """What opened from `begin` on, as far as the exchange goes back; all that closed by `end`.
 

@@ -11,7 +11,6 @@ from rrr.data_pipeline.exchange_troubles import Told, lasted
 from rrr.data_pipeline.venue_clock import Jump, Jumps, Kind, Offset, Sample, VenueClock
 
 LIMIT_MS: Final = 1_000  # beyond it a person should look
-STOP_MS: Final = 5_000  # beyond it nobody should enter
 
 _SAMPLES: Final = 16  # a new majority is soon found
 
@@ -64,8 +63,7 @@ class Clocks:
 
     def _judge(self, offset: Offset) -> None:
         """Only what is certain counts: the least that the clocks are apart."""
-        least_ms = abs(offset.offset_ms) - offset.uncertainty_ms
-        apart = least_ms > (LIMIT_MS // 2 if self._apart else LIMIT_MS)
+        apart = offset.least_ms > (LIMIT_MS // 2 if self._apart else LIMIT_MS)
         if apart == self._apart:
             return
         self._apart = apart

@@ -9,15 +9,14 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from itertools import islice
 from math import nan
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from rrr.core.errors import DataError
+from rrr.data_pipeline.csv_cells import date_stamp, number_stamp, parsed, parses
 from rrr.data_pipeline.importing_files import Unpacked
 from rrr.data_pipeline.importing_names import together
 from rrr.data_pipeline.importing_sheet import UNKNOWN, Sheet, plain_names, with_a_time
@@ -42,16 +41,11 @@ _HEADER_WITHIN = 10  # lines: banners are short
 _SAMPLE = 1000  # rows
 _BEGIN = 1 << 20  # characters in which header and sample are looked for
 _CHUNK = 4096
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _ZONED = re.compile(r":\d\d.*(Z|UTC|[+-]\d\d:?\d\d)$")
 _HALF_DAY = re.compile(r"(\d{4}-\d{2}-\d{2}) (\d{2})-([AP])M")
 _COMMA = re.compile(r"\d+,\d+")
 _MICROSECONDS_FROM = 10**14
-_STAMP_END = 1 << 63
-
-T = TypeVar("T")
 
 
 class _Head(NamedTuple):
@@ -179,11 +173,11 @@ def _read_slowly(file: Unpacked, text: str, head: _Head, indices: Mapping[str, i
         by_column = list(zip(*rows, strict=True))
         times = by_column[indices["time"]]
         if parse is None:
-            parse = _number_stamp if _is_number(times[0]) else _date_stamp
-        stamps += _parsed(file, lines, head.names[indices["time"]], times, parse)
+            parse = number_stamp if _is_number(times[0]) else _date_stamp
+        stamps += parsed(file.path, lines, head.names[indices["time"]], times, parse, "time")
         for key, held in values.items():
             cells = by_column[indices[key]]
-            held += _parsed(file, lines, head.names[indices[key]], cells, _number)
+            held += parsed(file.path, lines, head.names[indices[key]], cells, _number, "number")
         places += lines
     if parse is None:
         raise DataError(f"{file.path} holds no candle, only a header.", "Download it again.")
@@ -221,45 +215,13 @@ def _chunks(file: Unpacked, text: str, head: _Head) -> Iterator[tuple[list[int],
         yield lines, rows
 
 
-def _parsed(
-    file: Unpacked,
-    lines: Sequence[int],
-    name: str,
-    cells: Sequence[str],
-    parse: Callable[[str], T],
-) -> list[T]:
-    if "_" not in "".join(cells):  # Python reads 1_000 as a number, nobody else does
-        with suppress(ValueError):
-            return [parse(cell) for cell in cells]
-    for line, cell in zip(lines, cells, strict=True):
-        if "_" in cell or not _parses(cell, parse):
-            noun = "number" if parse is _number else "time"
-            raise refusal(file.path, f"line {line}, column {name!r}", f"{cell!r} is no {noun}")
-    raise AssertionError("What fails together fails alone.")
-
-
-def _parses(cell: str, parse: Callable[[str], object]) -> bool:
-    try:
-        parse(cell)
-    except ValueError:
-        return False
-    return True
-
-
 def _is_number(cell: str) -> bool:
-    return _parses(cell, _number) and cell.strip() != ""
+    return parses(cell, _number) and cell.strip() != ""
 
 
 def _number(cell: str) -> float:
     """Nothing is written in many ways; whether there may be nothing is not decided here."""
     return float(cell) if cell.strip() else nan
-
-
-def _number_stamp(cell: str) -> int:
-    stamp = int(cell) if cell.isdecimal() else float(cell)
-    if not (-_STAMP_END < stamp < _STAMP_END and stamp == int(stamp)):
-        raise ValueError(cell)
-    return int(stamp)
 
 
 def _date_stamp(cell: str) -> int:
@@ -268,7 +230,4 @@ def _date_stamp(cell: str) -> int:
     if match := _HALF_DAY.fullmatch(text):
         hour = int(match[2]) % 12 + 12 * (match[3] == "P")
         text = f"{match[1]} {hour:02}:00"
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // _MILLISECOND
+    return date_stamp(text)

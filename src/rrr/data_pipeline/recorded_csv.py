@@ -10,16 +10,15 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import numpy as np
 
 from rrr.core.errors import DataError
+from rrr.data_pipeline.csv_cells import date_stamp, number_stamp, parsed, parses
 from rrr.data_pipeline.recorded_quick import Quick, read_quickly
 from rrr.data_pipeline.recorded_rows import (
     PRICES,
@@ -34,13 +33,8 @@ from rrr.data_pipeline.recorded_rows import (
 
 _HEADER_WITHIN = 5  # lines: banners are short
 _CHUNK = 1_024  # rows: small enough to stay in the processor's cache
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
-_STAMP_END = 1 << 63
 
 Chunks: TypeAlias = Iterator[tuple[list[int], list[list[str]]]]
-
-T = TypeVar("T")
 
 
 def read_csv(path: Path, content: bytes, symbol: str) -> Rows:
@@ -85,16 +79,19 @@ def _read_slowly(
         by_column = list(zip(*rows, strict=True))
         cells = by_column[indices["time"]]
         if parse is None:
-            parse = _number_stamp if _parses(cells[0], float) else _date_stamp
-        stamps.append(np.array(_parsed(path, lines, picked["time"], cells, parse), np.int64))
+            plain = "_" not in cells[0] and parses(cells[0], float)
+            parse = number_stamp if plain else date_stamp
+        times = parsed(path, lines, picked["time"], cells, parse, "time")
+        stamps.append(np.array(times, np.int64))
         for key, held in values.items():
             cells = by_column[indices[key]]
-            held.append(np.array(_parsed(path, lines, picked[key], cells, float), np.float64))
+            numbers = parsed(path, lines, picked[key], cells, float, "number")
+            held.append(np.array(numbers, np.float64))
         places.extend(lines)
     if parse is None:
         raise DataError(f"{path} holds no candle, only a header.", "Download it again.")
     floats = {key: np.concatenate(held) for key, held in values.items()}
-    return Quick(np.array(places), np.concatenate(stamps), parse is _date_stamp, floats)
+    return Quick(np.array(places), np.concatenate(stamps), parse is date_stamp, floats)
 
 
 def _text(content: bytes) -> tuple[io.TextIOWrapper, list[str]]:
@@ -149,42 +146,3 @@ def _chunks(path: Path, text: io.TextIOWrapper, separator: str, skipped: int, wi
         raise refusal(path, f"line {skipped + reader.line_num}", str(error)) from error
     if rows:
         yield lines, rows
-
-
-def _parsed(
-    path: Path,
-    lines: Sequence[int],
-    name: str,
-    cells: Sequence[str],
-    parse: Callable[[str], T],
-) -> list[T]:
-    if "_" not in "".join(cells):  # Python reads 1_000 as a number, no exchange writes one so
-        with suppress(ValueError):
-            return [parse(cell) for cell in cells]
-    for line, cell in zip(lines, cells, strict=True):
-        if not _parses(cell, parse):
-            noun = "number" if parse is float else "time"
-            raise refusal(path, f"line {line}, column {name!r}", f"{cell!r} is no {noun}")
-    raise AssertionError("What fails together fails alone.")
-
-
-def _parses(cell: str, parse: Callable[[str], object]) -> bool:
-    try:
-        parse(cell)
-    except ValueError:
-        return False
-    return "_" not in cell
-
-
-def _number_stamp(cell: str) -> int:
-    stamp = int(cell) if cell.isdecimal() else float(cell)
-    if not (-_STAMP_END < stamp < _STAMP_END and stamp == int(stamp)):
-        raise ValueError(cell)
-    return int(stamp)
-
-
-def _date_stamp(cell: str) -> int:
-    moment = datetime.fromisoformat(cell.strip())
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // _MILLISECOND

@@ -25,6 +25,7 @@ from rrr.core.errors import DataError, NotFound, StorageFailed
 from rrr.data_pipeline.recorded_files import TIMEFRAMES, timeframe_name
 from rrr.data_pipeline.recorded_rows import VALUES, Integers
 from rrr.data_pipeline.store_series import COLUMNS, Decimals, Series
+from rrr.home import synced
 
 SCHEMA: Final = 1
 ORIGINS_MAX: Final = 16  # the first of them; a daily download is one origin, not many
@@ -139,7 +140,7 @@ def write(folder: Path, label: str, series: Series) -> None:
             made.rename(place)
         finally:
             made.unlink(missing_ok=True)
-        _sync(folder)
+        synced(folder)
 
 
 @contextmanager
@@ -261,15 +262,7 @@ def _make(root: Path, folder: Path) -> None:
     for path in reversed([folder, *folder.parents]):
         if path.is_relative_to(root) and path != root and not path.is_dir():
             path.mkdir(exist_ok=True)
-            _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            synced(path.parent)
 
 
 def _unreadable(path: Path, error: OSError) -> NotFound:

@@ -32,6 +32,11 @@ class Offset(NamedTuple):
     uncertainty_ms: int  # it is off by no more than this
     age_ms: int  # of the newest reply that agrees
 
+    @property
+    def least_ms(self) -> int:
+        """How far the clocks are apart for certain."""
+        return max(abs(self.offset_ms) - self.uncertainty_ms, 0)
+
 
 class VenueClock:
     """Samples in, an offset out."""

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from rrr.home import synced
+
 ENDINGS: Final = (".log", ".jsonl")
 ARCHIVE: Final = "archive"
 CHUNK: Final = 65_536  # bytes written, or compressed, at a time
@@ -171,17 +173,9 @@ def compress(source: Path, target: Path) -> Iterator[None]:
         file.flush()
         os.fsync(file.fileno())
     partial.rename(target)
-    _sync(target.parent)
+    synced(target.parent)
     source.unlink()
 
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, FILE)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -22,6 +22,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from rrr.core.errors import HomeUnusable, ModelBroken, StorageFailed
+from rrr.home import synced
 
 from .features import FEATURES, FEATURES_VERSION, STEPS, WINDOW
 
@@ -124,9 +125,9 @@ def write(
             partial.mkdir(parents=True)
             for file, written in {**files, **sealed}.items():
                 _put(partial / file, written)
-            _sync(partial)
+            synced(partial)
             _place(partial, models / name)
-            _sync(models)
+            synced(models)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     return load(models / name)
@@ -265,14 +266,6 @@ def _put(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def _place(partial: Path, folder: Path) -> None:

@@ -6,16 +6,16 @@ with the exit code that it deserves.
 
 import asyncio
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, groupby
 from pathlib import Path
 from typing import Any, Final
 
 from rrr.backtesting.trade_list import put
 from rrr.config import Home, Settings
 from rrr.core.errors import DataError, NotFound, Unavailable, UsageError
-from rrr.data_pipeline.coverage import coverage, percent, picture
+from rrr.data_pipeline.coverage import Coverage, coverage, percent, picture
 from rrr.data_pipeline.coverage_page import page
 from rrr.data_pipeline.download import Manners, Progress, download, wanted
 from rrr.data_pipeline.exchange_client import Manner, connect
@@ -101,14 +101,14 @@ def tell(line: Line) -> Any:
 
 def brought_in(home: Home, files: Sequence[Path], said: Said, replace: bool, look: bool) -> Answer:
     """Say what each file is, then keep its candles; `look`: say it only."""
-    answer, open_questions = Answer({"files": []}), False
+    answer = Answer({"files": []})
     for path in files:
         of = understood(path, said)
         answer.lines.append(str(path))
         answer.lines += [f"  {name:<12}{words}" for name, words in of.lines()]
         told: dict[str, Any] = {"path": str(path), **dict(of.lines()), "asks": list(of.asks)}
         if of.asks:
-            open_questions = True
+            answer.code = UsageError.exit_code
             answer.lines += [f"  ! {asked}" for asked in of.asks]
         elif not look:
             home.prepare()
@@ -116,8 +116,6 @@ def brought_in(home: Home, files: Sequence[Path], said: Said, replace: bool, loo
             answer.lines.append(f"  {'kept':<12}{kept(appended, replace)}")
             told |= appended._asdict()
         answer.told["files"].append(told)
-    if open_questions:
-        answer.code = UsageError.exit_code
     return answer
 
 
@@ -149,31 +147,32 @@ def listed(home: Home, names: Sequence[str]) -> Answer:
 
 def checked(home: Home, names: Sequence[str], report: Path | None) -> Answer:
     """Look at every candle of these series, and at timeframes beside each other."""
-    store = store_of(home)
-    held, parts, reports = matching(store, names), [], []
+    store, parts, beside = store_of(home), list[tuple[Coverage, list[str]]](), list[str]()
     answer = Answer({"series": [], "disagreements": []})
-    for one in held:
-        series = store.read(one.venue, one.symbol, one.timeframe)
-        found, shown = examined(series), coverage(series)
-        lines = in_words(found)
-        parts.append((shown, lines))
-        reports.append(found)
-        answer.lines += [*lines, *(f"  {row}" for row in picture(shown)[1:]), ""]
-        told = {"name": found.name, "sound": found.sound, "candles": found.candles}
-        answer.told["series"].append(
-            told | {"missing": found.missing, "coverage": percent(shown), "lines": lines}
-        )
-    for fine, coarse in pairs(held):
-        both = disagreements(store.read(*fine), store.read(*coarse))
-        lines = disagreements_in_words(both)
-        answer.lines += [*lines, ""]
-        answer.told["disagreements"].append(
-            {"fine": both.fine, "coarse": both.coarse, "unlike": len(both.unlike), "lines": lines}
-        )
-        if both.unlike:
-            answer.code = DataError.exit_code
-    if not all(one.sound for one in reports):
-        answer.code = DataError.exit_code
+    for _, of_one in groupby(matching(store, names), key=lambda one: (one.venue, one.symbol)):
+        read = [store.read(one.venue, one.symbol, one.timeframe) for one in of_one]
+        for series in read:
+            found, shown = examined(series), coverage(series)
+            lines = in_words(found)
+            parts.append((shown, lines))
+            answer.lines += [*lines, *(f"  {row}" for row in picture(shown)[1:]), ""]
+            told = {"name": found.name, "sound": found.sound, "candles": found.candles}
+            answer.told["series"].append(
+                told | {"missing": found.missing, "coverage": percent(shown), "lines": lines}
+            )
+            if not found.sound:
+                answer.code = DataError.exit_code
+        for fine, coarse in combinations(read, 2):
+            if coarse.timeframe_ms % fine.timeframe_ms:
+                continue
+            both = disagreements(fine, coarse)
+            lines = disagreements_in_words(both)
+            beside += [*lines, ""]
+            told = {"fine": both.fine, "coarse": both.coarse, "unlike": len(both.unlike)}
+            answer.told["disagreements"].append(told | {"lines": lines})
+            if both.unlike:
+                answer.code = DataError.exit_code
+    answer.lines += beside
     if report is not None:
         put(report, page(parts).encode())
         answer.lines.append(f"a page of it: {report}")
@@ -222,14 +221,6 @@ def begins(one: Held, parts: Sequence[str]) -> bool:
 
 def name_of(one: Held) -> str:
     return f"{one.venue}/{one.symbol}/{one.timeframe}"
-
-
-def pairs(held: Sequence[Held]) -> Iterator[tuple[tuple[str, str, str], tuple[str, str, str]]]:
-    """Timeframes of one instrument of which one makes the other."""
-    for fine, coarse in combinations(held, 2):
-        whole = timeframe_ms(coarse.timeframe) % timeframe_ms(fine.timeframe) == 0
-        if fine[:2] == coarse[:2] and whole:
-            yield fine[:3], coarse[:3]
 
 
 def line() -> Line:

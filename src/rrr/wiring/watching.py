@@ -4,6 +4,7 @@ Once a minute the heartbeat says how the house is, so that silence means somethi
 """
 
 import asyncio
+import math
 import time
 from contextlib import suppress
 from functools import partial
@@ -113,8 +114,7 @@ def apart_s(house: House) -> float:
     offset = health().offset if health else None
     if offset is None:
         return 0.0
-    sure_ms: int = max(abs(offset.offset_ms) - offset.uncertainty_ms, 0)
-    return (sure_ms if offset.offset_ms > 0 else -sure_ms) / 1000
+    return math.copysign(offset.least_ms, offset.offset_ms) / 1000
 
 
 def figures_of(house: House, seen: Seen) -> Figures:
