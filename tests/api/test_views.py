@@ -63,6 +63,21 @@ async def test_the_books_are_those_of_the_state(path: Path) -> None:
     assert "e-" not in words.replace("baseline", "")
 
 
+async def test_a_market_that_is_listened_to_shows_the_age_of_its_data(path: Path) -> None:
+    def pulse(at: int) -> dict[str, Any]:
+        return {"candle_age_ms": 61_000, "data_age_ms": 100 * at, "source": "websocket"}
+
+    instruments = {f"C{at}-USD": pulse(at) for at in range(7)}
+    instruments["QUIET-USD"] = {"candle_age_ms": None, "data_age_ms": None, "source": "rest"}
+    live = {**PULSE, "feed": "kraken by WebSocket", "heard": {"instruments": instruments}}
+    async with living(path):
+        lines = views.in_words(seen(path, held=True, live=live)).splitlines()
+    assert "  feed    kraken by WebSocket" in lines
+    assert lines[3] == "  data    C6-USD candle 1 min ago by websocket, heard of 0.6 s ago"
+    assert sum(line.startswith("  data  ") for line in lines) == views.HEARD_SHOWN + 1
+    assert lines[3 + views.HEARD_SHOWN] == "  data    and 3 more, heard of since then"
+
+
 async def test_before_its_first_candle_a_session_has_nothing_to_show(path: Path) -> None:
     async with living(path):
         found = seen(path, held=True)

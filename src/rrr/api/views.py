@@ -27,6 +27,8 @@ LAST_RUN = """SELECT pid, version, started_at_ms, outcome, id = (SELECT max(id) 
 SESSIONS = """SELECT name, mode, market, signals, started_at_ms, finished_at_ms, state_hash, key
     FROM sessions ORDER BY id DESC"""
 
+HEARD_SHOWN = 5
+
 
 def status(
     connection: sqlite3.Connection, name: str | None = None, held: bool = False
@@ -103,6 +105,7 @@ def in_words(found: dict[str, Any]) -> str:
     lines = [("", f"{found['session']}  {state}  {about}")]
     if found["running"]:
         lines.append(("daemon", _pulse(found["live"])))
+        lines += _heard(found["live"])
     if found["at_ms"]:
         lines += _books(found)
     else:
@@ -135,6 +138,25 @@ def _pulse(live: dict[str, Any] | None) -> str:
         f"pid {live['pid']}, up {span(live['up_s'])}, last candle {_oldest(live['ages_s'])} ago,"
         f" memory {live['memory_mb']:.0f} MB, loop lag p99 {live['lag_p99_ms']:.0f} ms{training}"
     )
+
+
+def _heard(live: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
+    """What is known of each instrument, the one that was silent for longest first."""
+    if live is None or not live.get("heard"):
+        return
+    yield "feed", live["feed"]
+    heard = live["heard"]["instruments"].items()
+    oldest = sorted(heard, key=lambda one: -(one[1]["data_age_ms"] or 0))
+    for symbol, pulse in oldest[:HEARD_SHOWN]:
+        candle, heard_of = pulse["candle_age_ms"], pulse["data_age_ms"]
+        by = f" by {pulse['source']}"
+        yield "data", f"{symbol} {_ago('candle', candle)}{by}, {_ago('heard of', heard_of)}"
+    if len(oldest) > HEARD_SHOWN:
+        yield "data", f"and {len(oldest) - HEARD_SHOWN} more, heard of since then"
+
+
+def _ago(what: str, age_ms: int | None) -> str:
+    return f"{what} never" if age_ms is None else f"{what} {span(age_ms / 1000)} ago"
 
 
 def _oldest(ages_s: dict[str, float]) -> str:

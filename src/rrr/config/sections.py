@@ -127,6 +127,13 @@ class Risk(Section):
     stale_candles: int = whole(
         2, "candles", 1, 1_000, "An instrument whose last candle is older than this opens nothing."
     )
+    late_ms: int = whole(
+        60_000,
+        "ms",
+        1_000,
+        86_400_000,
+        "A close of a real market that is known only so long after its time opens nothing.",
+    )
     synthetic_may_open: bool | None = setting(
         None,
         "",

@@ -170,7 +170,7 @@ class Exchange:
                 # A time without any trade is proof of life now, and nothing in a history.
                 if close.candles or not past:
                     touches = () if past or close.at_ms < end else self._touches(close)
-                    yield Arrival(close, touches, past)
+                    yield Arrival(close, touches, past, silent=self._silent(close))
             begin = end
             self._heed()
 
@@ -231,6 +231,10 @@ class Exchange:
         """Nobody waits any more for a history that is on its way."""
         for future in list(self._histories):
             future.cancel()
+
+    def _silent(self, close: Close) -> tuple[int, ...]:
+        known_ms = self._rounds.known_ms
+        return tuple(i for i in close.missing if known_ms.get(i, -1) >= close.at_ms)
 
     def _touches(self, close: Close) -> tuple[Touch, ...]:
         """What was last seen of each instrument that has a candle."""

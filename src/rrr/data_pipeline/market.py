@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from rrr.core.events import Close, Touch
+from rrr.data_pipeline.exchange_health import Health
 from rrr.data_pipeline.instruments import Spec
 
 
@@ -18,6 +19,8 @@ class Arrival(NamedTuple):
     close: Close
     touches: tuple[Touch, ...] = ()
     past: bool = False
+    silent: tuple[int, ...] = ()  # of the missing ones: those of which we know that nobody traded
+    late: bool = False  # known too late to open anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +75,6 @@ class Market(Protocol):
 
     def arrivals(self, after_ms: int) -> AsyncIterator[Arrival]:
         """Every closing time after this one, in order, as soon as it is known."""
+
+    def health(self) -> Health | None:
+        """How fresh is what is known of each instrument; None: nobody listens to anything."""

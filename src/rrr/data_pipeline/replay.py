@@ -95,6 +95,9 @@ class Replay:
         for close in self.closes(after_ms):
             yield Arrival(close)
 
+    def health(self) -> None:
+        """Nobody listens: a file does not age."""
+
     def closes(self, after_ms: int = 0) -> Iterator[Close]:
         """Every closing time after this one."""
         begin = int(np.searchsorted(self.times + self.timeframe_ms, after_ms, side="right"))

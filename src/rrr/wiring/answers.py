@@ -11,6 +11,7 @@ from rrr.core.errors import Unavailable
 from rrr.core.events import Verb
 from rrr.monitoring.notes import Note
 from rrr.wiring.beginning import clean
+from rrr.wiring.hearing import heard_of
 from rrr.wiring.tasks import House, command
 from rrr.wiring.watching import figures_of, look
 
@@ -59,6 +60,7 @@ def pulse(house: House) -> dict[str, Any]:
         "at_ms": figures.at_ms,
         "ages_s": {name: round(age, 1) for name, age in seen.ages_s.items()},
         "feed": figures.feed,
+        "heard": heard_of(house.market.health()),
         "signals": figures.signals,
         "training": figures.training,
         "memory_mb": figures.memory_mb,

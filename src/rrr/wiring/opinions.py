@@ -22,6 +22,7 @@ from rrr.database import sessions
 from rrr.database.client import Client
 from rrr.database.sessions import PRINCIPAL
 from rrr.monitoring.notes import Level, Note
+from rrr.monitoring.words import span, stamp
 from rrr.neural_network import artefact as artefacts
 from rrr.neural_network.artefact import Artefact, Scope
 from rrr.neural_network.baseline import Trend
@@ -64,6 +65,7 @@ class Opinions:
         self.recent: deque[Close] = deque(maxlen=window)
         self.past: list[int] = []  # closing times that were only learned from
         self.training = ""  # how far it is
+        self.late = False  # the last close was
         self.warmed = warmed
 
     async def begin(self, db: Client) -> None:
@@ -122,10 +124,23 @@ class Opinions:
         else:
             told = await asyncio.to_thread(self.voice.meet, closes)
         moments = []
+        self._tell_late(run)
         for one, signals in zip(run, told, strict=True):
+            if one.late:
+                signals = [signal for signal in signals if signal.conviction_bps <= 0]
             moments.append(Moment((one.close, *one.touches, *events, *signals), also=also))
             events, also = [], None
         return moments
+
+    def _tell_late(self, run: Sequence[Arrival]) -> None:
+        """Once for each time that it begins: nothing is opened on what has passed."""
+        for one in run:
+            if one.late and not self.late:
+                limit = span(self.settings.risk.late_ms / 1000)
+                text = f"the close of {stamp(one.close.at_ms)} is known more than {limit} late"
+                text = f"{text}: it opens nothing, exits stay"
+                self.teller.note(Note("system", "late_close", text, level=Level.WARNING))
+            self.late = one.late
 
     def _take_over(self, at_ms: int) -> tuple[list[Event], Any]:
         """The event of a takeover, and the row that it refers to."""

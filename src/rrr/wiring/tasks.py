@@ -50,7 +50,8 @@ class House:
     pace: Pace
     lag: LoopLag = field(default_factory=LoopLag)
     started_s: float = field(default_factory=time.monotonic)
-    arrived_s: dict[int, float] = field(default_factory=dict)  # each instrument's last candle
+    # When the last candle of each instrument came, or the word that nobody traded it.
+    arrived_s: dict[int, float] = field(default_factory=dict)
     over: asyncio.Event = field(default_factory=asyncio.Event)  # nothing is decided any more
     arrivals: asyncio.Queue[Arrival | None] = field(
         default_factory=lambda: asyncio.Queue(2 * BATCH)
@@ -59,11 +60,13 @@ class House:
         default_factory=lambda: asyncio.Queue(2)
     )
 
-    def late(self, close: Close) -> bool:
-        """Whether a real market brings this only now, too late for anybody to act on it."""
-        age_ms = self.engine.clock() - close.at_ms
-        candles = self.settings.risk.stale_candles
-        return self.settings.real and age_ms > candles * self.market.timeframe_ms
+    def timed(self, arrival: Arrival) -> Arrival:
+        """A real market may bring it too late to open anything, or to act on it at all."""
+        if arrival.past or not self.settings.real:
+            return arrival
+        risk, age_ms = self.settings.risk, self.engine.clock() - arrival.close.at_ms
+        stale = age_ms > risk.stale_candles * self.market.timeframe_ms
+        return arrival._replace(past=stale, late=age_ms > risk.late_ms)
 
 
 async def feed(house: House) -> None:
@@ -76,13 +79,12 @@ async def read(house: House) -> None:
     engine = house.engine
     after_ms = engine.head.at_ms if engine.state.account.closes else 0
     async for arrival in house.market.arrivals(after_ms):
-        if house.late(arrival.close):
-            arrival = arrival._replace(past=True)
+        arrival = house.timed(arrival)
         if not arrival.past:
             await house.pace.until(arrival.close.at_ms)
         now_s = time.monotonic()
-        for candle in arrival.close.candles:
-            house.arrived_s[candle.instrument] = now_s
+        candles = (candle.instrument for candle in arrival.close.candles)
+        house.arrived_s |= dict.fromkeys((*candles, *arrival.silent), now_s)
         await house.arrivals.put(arrival)
 
 

@@ -20,6 +20,7 @@ from rrr.monitoring.status_line import Figures, heartbeat, status_line
 from rrr.monitoring.words import figure
 from rrr.trading.risk.guard import Do, Guard
 from rrr.trading.risk.watches import Limits, Seen
+from rrr.wiring.hearing import feed_of
 from rrr.wiring.tasks import House, command
 
 EVERY_S = 1.0
@@ -110,8 +111,8 @@ def look(house: House) -> Seen:
 
 def apart_s(house: House) -> float:
     """How far the exchange's clock is from ours, less what is not sure of it."""
-    health = getattr(house.market, "health", None)  # of an exchange
-    offset = health().offset if health else None
+    health = house.market.health()
+    offset = health.offset if health else None
     if offset is None:
         return 0.0
     return math.copysign(offset.least_ms, offset.offset_ms) / 1000
@@ -137,7 +138,7 @@ def figures_of(house: House, seen: Seen) -> Figures:
         peak=account.peak,
         positions=positions,
         ages_s=seen.ages_s,
-        feed=house.market.title,
+        feed=feed_of(house.market),
         memory_mb=round(seen.memory_mb, 1),
         lag_p99_ms=round(house.lag.quantile_ms(0.99), 2),
         lag_max_ms=round(house.lag.max_ms, 2),
