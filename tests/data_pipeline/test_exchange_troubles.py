@@ -49,7 +49,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     "403": (says(403, HTML), "answers with HTTP 403"),
     "401": (says(401, HTML), "asks for keys"),
     "429": (says(429, "{}", Retry_After="7"), "asks for fewer requests, and for a pause of 7 s"),
-    "418": (says(418, "{}"), "asks for fewer requests"),
+    "418": (says(418, "{}"), "asks for fewer requests, and for a pause of 120 s"),
     "HTML": (says(200, HTML), ""),
     "empty": (says(200, ""), ""),
     "truncated": (truncated, ""),
@@ -150,7 +150,7 @@ async def test_trouble_while_running_is_told_once_and_costs_no_candle(
     assert told.names() == ["exchange_trouble", "exchange_recovered"]
     assert words in told[0][1]
     assert not any(noise in told[0][1] for noise in ("?token", "://", "ccxt", "<html"))
-    assert re.search(r"answers again, after \d+ s", told[1][1])
+    assert re.search(r"answers again, after \d+ (s|min)", told[1][1])
 
 
 async def test_a_long_outage_is_told_once_and_asked_ever_more_rarely() -> None:

@@ -1,6 +1,6 @@
 """A request is answered, or its trouble has a name: nothing of ccxt's leaves here but to `stream`.
 
-One client of one exchange, without keys: one request at a time, paced by ccxt's own limiter. A
+One client of one exchange, without keys: one request at a time, at the pace it allows. A
 reply counts for what had closed when the exchange wrote it, by the exchange's clock: neither an old
 reply nor a hurrying clock of this machine makes a candle of what is not one yet.
 """
@@ -20,6 +20,7 @@ from rrr.core.errors import UsageError
 from rrr.data_pipeline import lean_ccxt
 from rrr.data_pipeline.exchange_clock import Clocks
 from rrr.data_pipeline.exchange_instruments import nearest
+from rrr.data_pipeline.exchange_pace import BAN_S, Requests
 from rrr.data_pipeline.exchange_troubles import Told, Trouble, forgotten
 from rrr.data_pipeline.recorded_files import TIMEFRAMES, timeframe_ms
 from rrr.data_pipeline.recording import Recorder
@@ -105,13 +106,16 @@ def connect(
             ccxt.timeout_on_exit = 0  # Only encrypted connections need time to end.
     manner.dressed(ccxt)
     clocks = Clocks(name, clock_ms, manner.monotonic_ms, told) if clock_ms else None
-    return Client(ccxt, timeframe, clocks)
+    requests = Requests(name, ccxt.rateLimit, manner.monotonic_ms, manner.wait)
+    return Client(ccxt, timeframe, clocks, requests)
 
 
 class Client:
     """Made by `connect`."""
 
-    def __init__(self, ccxt: Any, timeframe: str, clocks: Clocks | None) -> None:
+    def __init__(
+        self, ccxt: Any, timeframe: str, clocks: Clocks | None, requests: Requests
+    ) -> None:
         self.name: str = ccxt.id
         self.tick_sizes: bool = ccxt.precisionMode == _TICK_SIZE
         limits = ((ccxt.features or {}).get("spot") or {}).get("fetchOHLCV") or {}
@@ -120,11 +124,12 @@ class Client:
         self.step_ms = timeframe_ms(timeframe)
         self.ccxt = ccxt
         self.clocks = clocks
+        self.requests = requests
         self.recorder: Recorder | None = None  # of whoever wants to keep what is heard
         self._turn = asyncio.Lock()
         self._sent_ms = 0
         self._strip = ccxt.on_rest_response
-        ccxt.on_rest_response = self._answered
+        ccxt.on_rest_response, ccxt.throttle = self._answered, self._paced
 
     @property
     def has_sockets(self) -> bool:
@@ -215,12 +220,18 @@ class Client:
         except MISREAD as error:
             raise Trouble("nonsense", "answers with something of another shape") from error
 
+    async def _paced(self, weight: float | None = None) -> None:
+        await self.requests.turn(weight)
+        if self.clocks is not None:
+            self._sent_ms = self.clocks.now_ms()
+
     def _answered(
         self, status: int, reason: str, url: str, method: str, headers: Any, body: str, *more: Any
     ) -> Any:
         """Each answer passes here before anybody reads it."""
         if self.recorder is not None:
             self.recorder.answered(url, method, status, headers, body)
+        self.requests.answered(headers)
         dates = [text for name, text in headers.items() if name.lower() == "date"]
         venue_ms = _date_ms(dates[0]) if dates else None
         if self.clocks is not None and venue_ms is not None:
@@ -237,6 +248,9 @@ class Client:
                 return Trouble("slow", f"does not answer within {self.ccxt.timeout / 1000:g} s")
             case errors.RateLimitExceeded() | errors.DDoSProtection():
                 pause_s = self._pause_asked_s()
+                if status and status[1] == "418":
+                    pause_s = max(pause_s, BAN_S)
+                self.requests.pause(pause_s)
                 patience = f", and for a pause of {pause_s:g} s" if pause_s else ""
                 return Trouble("too many requests", f"asks for fewer requests{patience}", pause_s)
             case errors.OnMaintenance():

@@ -11,10 +11,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import zip_longest
 from typing import Any, Final
 
 from rrr.data_pipeline.budget import backoff_ms
 from rrr.data_pipeline.exchange_client import MISREAD, Client, Manner
+from rrr.data_pipeline.exchange_pace import Messages, serving
 from rrr.data_pipeline.exchange_troubles import Told, lasted
 from rrr.data_pipeline.intake import Intake
 from rrr.data_pipeline.silence import Patience, Silence, Stream, Verdict
@@ -67,7 +69,8 @@ class Sockets:
         self._clock_ms, self._told = clock_ms, told
         self._wait, self._chance = manner.wait, manner.chance
         self._silence = Silence(Patience(manner.silence_ms, _UNKNOWN_MS, _SILENCE_MS_MAX))
-        self._following = [each for intake in intakes for each in self._wanted(intake)]
+        self._following = self._planned([self._wanted(intake) for intake in intakes])
+        self._messages = Messages(client.name, manner.monotonic_ms, manner.wait)
         self._tries = 0
         self._dial_ms = 0  # not before
         self._ended_ms = 0
@@ -106,6 +109,20 @@ class Sockets:
 
     def _of(self, symbol: str) -> list[Following]:
         return [each for each in self._following if each.intake.symbol == symbol]
+
+    def _planned(self, wanted: Sequence[Sequence[Following]]) -> list[Following]:
+        """Everybody's candles first, then everybody's touch; no more than the exchange serves."""
+        streams = [each for ranked in zip_longest(*wanted) for each in ranked if each is not None]
+        most = serving(self._client.name).streams_max
+        if left := streams[most:]:
+            names = ", ".join(f"{each.intake.symbol} {each.stream.name}" for each in left[:5])
+            more = f" and {len(left) - 5} more" if len(left) > 5 else ""
+            words = (
+                f"{self._client.name} serves {most} streams at once: not heard are {names}{more}"
+            )
+            detail = {"exchange": self._client.name, "wanted": len(streams), "most": most}
+            self._told("streams_planned", f"{words}; REST is asked", detail)
+        return streams[:most]
 
     def _wanted(self, intake: Intake) -> list[Following]:
         """Its candles, or the prints that make them, and its touch: as far as ccxt has them."""
@@ -291,6 +308,7 @@ class Sockets:
             made = make(url)
             if not getattr(made, "dressed", False):
                 made.dressed, made.ended = True, False
+                made.throttle = self._messages.turn
                 parse = made.handle_text_or_binary_message
                 made.handle_text_or_binary_message = partial(self._frame, url, parse)
             return made
