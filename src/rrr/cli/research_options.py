@@ -89,10 +89,10 @@ def backtest(one: argparse.ArgumentParser) -> None:
 def optimise(one: argparse.ArgumentParser) -> None:
     one.add_argument("strategy", metavar="GRID", help="NAME:parameter=5..30/5,other=20,50,100")
     group = past(one, RUN)
-    whole = number(100_000)
+    days, whole = number(100_000, least=1), number(100_000)
     for name, value, read, usual, meaning in (
         ("windows", "N", number(1_000, least=1), 8, "tests, or else 8"),
-        ("train-days", "N", number(100_000, least=1), 0, "of the first training; or else as long as four tests"),
+        ("train-days", "N", days, 0, "of the first training; or else as long as four tests"),
         ("embargo", "N", whole, None, "candles between a training and its test"),
         ("objective", "NAME", str, "probability", "what the best is best at, or else probability"),
         ("trials", "N", number(100_000, least=2), 500, "the most sets of a grid, or else 500"),
