@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rrr.data_pipeline.download_answered import remember
 from tests.storm.homes import made
 from tests.test_cli import Rrr
 from tests.test_cli import rrr as rrr  # the fixture
@@ -46,6 +47,8 @@ def test_a_file_is_understood_kept_checked_and_made_longer(
     assert (told["new"], told["same"], told["changed"]) == (0, 179, 0)
 
     assert rrr("data", "list", *home).out.startswith("kraken/BTC-USD/1m")
+    mistyped = rrr("data", "list", "kraken/BTX-USD", *home)
+    assert (mistyped.code, "Nearest: kraken/BTC-USD." in mistyped.err) == (66, True)
     page = tmp_path / "coverage.html"
     checked = rrr("data", "check", "kraken", "--page", page, *home)
     assert "gaps: 1, 1 candle missing" in checked.out.replace("candles missing", "candle missing")
@@ -67,6 +70,78 @@ def test_a_correction_is_counted_and_kept_only_where_it_was_asked_for(
     assert "1 with other figures (first 2024-01-01 00:00Z): left as they were" in kept.out
     assert "replaced" in rrr("data", "import", file, *SAID, *home, "--replace").out
     assert "179 held already" in rrr("data", "import", file, *SAID, *home).out
+
+
+def test_a_file_that_is_refused_takes_nothing_from_the_others(
+    rrr: Rrr, tmp_path: Path, file: Path
+) -> None:
+    home = ("--home", tmp_path / "home")
+    broken, other = tmp_path / "broken.csv", tmp_path / "other.csv"
+    lines = gzip.decompress(file.read_bytes()).decode().splitlines()
+    broken.write_text("\n".join([*lines[:50], "1,2,3"]))
+    other.write_text("\n".join([*lines[:1], *lines[20:50]]))
+    found = rrr("data", "import", file, broken, other, *SAID, *home)
+    assert (found.code, found.err) == (65, "")
+    assert "179 new candles" in found.out
+    assert "  ! " in found.out and "broken.csv, line 51: it has 3 cells" in found.out
+    assert "0 new candles, 30 held already" in found.out
+    told = json.loads(rrr("data", "import", broken, file, *SAID, *home, "--json").out)["files"]
+    assert (told[0]["error"], told[1]["same"]) == ("DataError", 179)
+
+
+def test_candles_that_are_still_to_come_are_refused(rrr: Rrr, tmp_path: Path, file: Path) -> None:
+    text = gzip.decompress(file.read_bytes()).decode().replace("\n17", "\n35")
+    file.write_bytes(gzip.compress(text.encode()))
+    found = rrr("data", "import", file, *SAID, "--home", tmp_path / "home")
+    assert (found.code, "which is still to come" in found.err) == (65, True)
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_venue_that_nobody_knows_is_a_note(rrr: Rrr, tmp_path: Path, file: Path) -> None:
+    said = ("--venue", "krakn", *SAID[2:], "--look")
+    found = rrr("data", "import", file, *said, "--home", tmp_path / "home")
+    assert "ccxt knows no krakn; is it kraken?" in found.out
+    known = rrr("data", "import", file, *SAID, "--look", "--home", tmp_path / "home")
+    assert "ccxt knows no" not in known.out
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_damaged_file_hides_no_other_series(rrr: Rrr, tmp_path: Path, file: Path) -> None:
+    home = ("--home", tmp_path / "home")
+    for symbol in ("BTC-USD", "ETH-USD"):
+        rrr("data", "import", file, *SAID[:3], symbol, *SAID[4:], *home)
+    (bitcoin,) = (tmp_path / "home").rglob("BTC-USD/1m/*.parquet")
+    bitcoin.write_bytes(b"PAR1")
+    listed, checked = rrr("data", "list", *home), rrr("data", "check", *home)
+    for found in (listed, checked):
+        assert (found.code, found.err) == (65, "")
+        assert f"  ! {bitcoin} is no whole partition" in found.out
+    assert "kraken/ETH-USD/1m          179" in listed.out
+    assert "kraken ETH-USD 1m: 179 candles" in checked.out
+    told = json.loads(rrr("data", "check", *home, "--json").out)["series"]
+    page = tmp_path / "coverage.html"
+    rrr("data", "check", *home, "--page", page)
+    assert "BTC-USD 1m: damaged" in page.read_text(encoding="utf-8")
+    assert [(one["name"], one["sound"]) for one in told] == [
+        ("kraken BTC-USD 1m", False),
+        ("kraken ETH-USD 1m", True),
+    ]
+
+
+def test_what_the_venue_answered_with_nothing_is_no_gap(
+    rrr: Rrr, tmp_path: Path, file: Path
+) -> None:
+    home, root = ("--home", tmp_path / "home"), tmp_path / "home" / "data" / "historical"
+    rrr("data", "import", file, *SAID, *home)
+    at = 1_704_067_200_000 + 100 * 60_000
+    remember(root, root / "kraken" / "BTC-USD" / "1m", [(at, at + 60_000)])
+    (told,) = json.loads(rrr("data", "check", *home, "--json").out)["series"]
+    assert (told["missing"], told["silent"], told["coverage"]) == (0, 1, "100.00 %")
+    checked = rrr("data", "check", *home).out
+    assert "nobody traded, as the venue confirms: 1 candle: 2024-01-01 01:40 UTC" in checked
+    assert "gaps" not in checked
+    assert "3 new candles" in rrr("data", "resample", "1h", *home).out
+    assert rrr("data", "check", *home).out.count("they agree") == 1
 
 
 def test_what_is_kept_is_backtested_like_any_recording(rrr: Rrr, tmp_path: Path) -> None:

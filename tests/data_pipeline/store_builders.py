@@ -52,3 +52,10 @@ def rows(given: Series) -> list[tuple[float, ...]]:
     """All of its candles, to compare."""
     names = ("ts", "open", "high", "low", "close", "volume", "source")
     return list(zip(*(getattr(given, name).tolist() for name in names), strict=True))
+
+
+def flat_at(given: Series, place: int, price: float) -> Series:
+    """The same, but as venues draw a time without trades: one price, no volume."""
+    for name in ("open", "high", "low", "close"):
+        given = with_value(given, name, place, price)
+    return with_value(given, "volume", place, 0.0)

@@ -67,3 +67,10 @@ def test_more_is_never_a_lower_block() -> None:
     assert drawn == sorted(drawn)
     assert set(drawn) == set(range(9))
     assert [block(share) for share in (1e-9, 1 - 1e-9)] == ["▁", "▇"]
+
+
+def test_a_time_without_trades_lacks_nothing() -> None:
+    given = series([*range(24), *range(72, 80), *range(95, 120)], HOUR)
+    silent = [(FIRST, FIRST + 80 * HOUR), (FIRST + 200 * HOUR, FIRST + 900 * HOUR)]
+    assert picture(coverage(given, silent=silent))[2] == "2024-01  ███▃█"
+    assert percent(coverage(given, silent=silent)) == "87.50 %"

@@ -56,7 +56,9 @@ def test_a_page_needs_nothing_but_itself() -> None:
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     assert f"default-src 'none'; style-src 'sha256-{digest}'" in text
     assert re.findall(r"<script|<link|<img|href=|url\(|style=", text) == []
-    assert re.findall(r"https?://[^\"]*", text) == ["http://www.w3.org/2000/svg"] * 2
+    assert re.findall(r"https?://[^\"]*", text) == [
+        "http://www.w3.org/2000/svg"
+    ]  # nothing has no picture
 
 
 def test_a_hostile_name_is_only_a_name() -> None:

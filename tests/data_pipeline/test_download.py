@@ -17,7 +17,7 @@ from rrr.data_pipeline.download import (
     download,
     wanted,
 )
-from rrr.data_pipeline.download_answered import FILE
+from rrr.data_pipeline.download_answered import FILE, answered
 from rrr.data_pipeline.download_prints import SERVES_LAST
 from rrr.data_pipeline.exchange_client import Client, Manner, connect
 from rrr.data_pipeline.importing import Said, imported, understood
@@ -113,7 +113,8 @@ async def test_what_is_held_is_not_asked_for_again(tmp_path: Path) -> None:
         asked = len(server.candles_asked())
         (again,) = await brought(server, clock, store, NOON_MS - 9 * HOUR_MS, NOON_MS - 4 * HOUR_MS)
         assert len(server.candles_asked()) == asked
-        assert (again.new, again.same) == (0, 0)
+        assert (again.new, again.same, again.held) == (0, 0, 300)
+        assert again.words() == "BTC-USD: 0 new candles; 300 were held already"
         (longer,) = await brought(server, clock, store, NOON_MS - 10 * HOUR_MS, NOON_MS)
         assert (longer.new, longer.same) == (60 + 240, longer.same)
     holds(store, "BTC-USD", range(NOON_MS - 10 * HOUR_MS, NOON_MS, STEP_MS))
@@ -138,6 +139,25 @@ async def test_times_without_trades_are_asked_for_once(tmp_path: Path) -> None:
     holds(Store(tmp_path), "BTC-USD", [at for at in opened if at // STEP_MS % 3 == 0])
 
 
+async def test_a_candle_that_is_gone_is_no_time_without_trades(tmp_path: Path) -> None:
+    """Whoever removes a damaged file, as the store advises, gets its candles again."""
+    clock, store, begin = Time(NOW_MS), Store(tmp_path), NOON_MS - 12 * HOUR_MS
+    quiet = range(begin + HOUR_MS, begin + 2 * HOUR_MS, STEP_MS)
+
+    def thin(symbol: str, at: int) -> Row | None:
+        return None if at in quiet else walk(symbol, at)
+
+    with Loopback(clock, candle=thin) as server:
+        await brought(server, clock, store, begin, NOON_MS)
+        (folder,) = {path.parent for path in tmp_path.rglob(FILE)}
+        assert answered(folder) == [(quiet[0], quiet[-1] + STEP_MS)]
+        for partition in folder.glob("*.parquet"):
+            partition.unlink()
+        (again,) = await brought(server, clock, store, begin, NOON_MS)
+    assert again.new == 11 * 60
+    holds(store, "BTC-USD", [at for at in range(begin, NOON_MS, STEP_MS) if at not in quiet])
+
+
 async def test_what_is_missing_near_now_may_still_come(tmp_path: Path) -> None:
     clock, late = Time(NOW_MS), NOON_MS - 5 * STEP_MS
     for there in (False, True):
@@ -158,10 +178,17 @@ async def test_a_candle_that_has_not_closed_is_never_stored(tmp_path: Path) -> N
         holds(store, "BTC-USD", range(NOON_MS - HOUR_MS, NOON_MS + closed * STEP_MS, STEP_MS))
 
 
-async def test_nothing_to_ask_for_is_said(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("begin", "words"),
+    [
+        (NOON_MS, "from 2024-01-01 12:00 UTC to 2024-01-01 12:00 UTC"),
+        (NOON_MS + HOUR_MS, "from 2024-01-01 13:00 UTC to 2024-01-01 13:00 UTC"),
+    ],
+)
+async def test_nothing_to_ask_for_is_said(tmp_path: Path, begin: int, words: str) -> None:
     clock = Time(NOW_MS)
-    with Loopback(clock) as server, pytest.raises(UsageError, match="No 1m candle closed"):
-        await brought(server, clock, Store(tmp_path), NOON_MS, NOON_MS + HOUR_MS)
+    with Loopback(clock) as server, pytest.raises(UsageError, match=f"No 1m candle .* {words}"):
+        await brought(server, clock, Store(tmp_path), begin, begin + HOUR_MS)
 
 
 async def test_unknown_instruments_bring_the_nearest(tmp_path: Path) -> None:
@@ -196,6 +223,30 @@ async def test_a_venue_that_stays_in_trouble_ends_it_and_what_came_is_kept(tmp_p
         server.faults.clear()
         (rest,) = await brought(server, clock, Store(tmp_path), begin, NOON_MS)
     assert (rest.new, rest.same) == (20 * 60 - len(there), 0)
+
+
+@pytest.mark.parametrize("called_off", [True, False], ids=["by a signal", "by another's trouble"])
+async def test_however_it_ends_what_came_is_kept(tmp_path: Path, called_off: bool) -> None:
+    clock, begin, turns = Time(NOW_MS), NOON_MS - 40 * HOUR_MS, list[str]()
+    with Loopback(clock) as server:
+        task: asyncio.Task[list[Downloaded]] | None = None
+
+        def end(progress: Progress) -> None:
+            turns.append(progress.symbol)
+            if len(turns) == 3:
+                if called_off and task is not None:
+                    task.cancel()
+                else:
+                    server.faults.extend([says(503)] * (2 * TRIES))
+
+        both = brought(server, clock, Store(tmp_path), begin, NOON_MS, BTC_ETH, progress=end)
+        task = asyncio.create_task(both)
+        with pytest.raises(asyncio.CancelledError if called_off else Unavailable):
+            await task
+    page = COINBASE_SERVES - 1
+    for symbol in BTC_ETH:
+        pages = turns.count(symbol)
+        holds(Store(tmp_path), symbol, range(begin, begin + pages * page * STEP_MS, STEP_MS))
 
 
 async def test_a_candle_that_makes_no_sense_is_refused_and_asked_for_again(tmp_path: Path) -> None:

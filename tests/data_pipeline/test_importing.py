@@ -1,3 +1,4 @@
+import gzip
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -277,8 +278,9 @@ def test_the_messy_files_of_others_are_understood() -> None:
     coinbase = understood(SHARED / "raw_csv" / "Coinbase_BTCUSD_d.csv.gz")
     assert (coinbase.format, coinbase.venue, coinbase.symbol, coinbase.rows, coinbase.asks) == (
         *("CryptoDataDownload, CSV", "coinbase", "BTC-USD"),
-        *(1770, ()),
+        *(1769, ()),
     )
+    assert any("of 2019-10-17 00:00 UTC, had not closed" in note for note in coinbase.notes)
     basana = SHARED / "raw_csv" / "bitstamp_btcusd_day_2015.csv.utf16.gz"
     said = Said("bitstamp", "BTC-USD")
     series = imported(basana, understood(basana, said))
@@ -303,3 +305,33 @@ def test_the_messy_files_of_others_are_understood() -> None:
 def test_what_is_no_candles_is_refused(name: str) -> None:
     with pytest.raises(DataError, match=r"has no (column|header)"):
         understood(SHARED / name)
+
+
+OPEN = Said("kraken", "BTC-USD", stamps="open")
+BANNER = "Created on 01-02-2024,https://www.CryptoDataDownload.com\n"
+
+
+@pytest.mark.parametrize(
+    ("hours", "left_out", "words"),
+    [
+        (range(0, 48, 24), 1, "had not closed"),
+        (range(30), 1, "may not have closed"),
+        (range(24), 0, ""),
+        (range(80), 0, ""),  # the banner is not true
+    ],
+)
+def test_a_candle_of_the_day_on_which_its_file_was_created_is_not_believed(
+    tmp_path: Path, hours: range, left_out: int, words: str
+) -> None:
+    rows = text((plain(60 * hour) for hour in hours), HEADER)
+    found = understood(written(tmp_path / "mine.csv", BANNER + rows), OPEN)
+    assert found.rows == len(hours) - left_out
+    assert sum(f"{words} when the file was written" in note for note in found.notes) == left_out
+
+
+def test_a_packer_notes_when_the_file_was_written(tmp_path: Path) -> None:
+    content = text(map(plain, range(9)), HEADER).encode()
+    path = tmp_path / "mine.csv.gz"
+    for late, rows in ((30_000, 8), (60_000, 9)):
+        path.write_bytes(gzip.compress(content, mtime=(at(8) + late) // 1000))
+        assert understood(path, OPEN).rows == rows

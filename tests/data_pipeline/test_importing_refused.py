@@ -32,6 +32,8 @@ ROWS = [
     (stamped(8, -100, 101, 99, 100, 1), "line 10: open is -100, which no market has"),
     (stamped(8, 100, "inf", 99, 100, 1), "line 10: high is inf, which is no number"),
     (stamped(8, 100, 101, "nan", 100, 1), "line 10: low is nan, which is no number"),
+    (stamped(8, 100, 1e300, 99, 100, 1), "line 10: high is 1e+300, which no book can count"),
+    (stamped(8, 100, 101, 99, 100, 2**63), "line 10: volume is 9.22337203685478e+18, which no"),
     (stamped(8, 100, 101, 99, 100, -1), "line 10: volume is -1, which no market has"),
     (stamped(8, 100, 101, 99, 100, ""), "line 10: volume is nan, which is no number"),
     (stamped(8, 100, "1o1", 99, 100, 1), "line 10, column 'high': '1o1' is no number"),

@@ -19,10 +19,10 @@ from rrr.data_pipeline.quality import (
 )
 from rrr.data_pipeline.resample import resampled
 from rrr.data_pipeline.store_series import Series, Span
-from tests.data_pipeline.store_builders import FIRST, HOUR, MINUTE, series, with_value
+from tests.data_pipeline.store_builders import FIRST, HOUR, MINUTE, flat_at, series, with_value
 
 FINDINGS = (
-    *("gaps", "duplicates", "contradictions", "disorder", "off_grid", "impossible"),
+    *("gaps", "silent", "duplicates", "contradictions", "disorder", "off_grid", "impossible"),
     *("spikes", "zero_volume", "flat_runs", "copies"),
 )
 
@@ -198,6 +198,54 @@ def test_however_broken_it_is_something_is_said_and_nothing_raised(seed: int) ->
     report = examined(replace(given, ts=stamps))
     assert not report.sound
     assert report.candles == 200
+
+
+def test_a_time_without_trades_is_no_gap() -> None:
+    given = series([*range(10), *range(13, 20), *range(25, 30)])
+    silent = [(at(8), at(11)), (at(12), at(13)), (at(24), at(99))]
+    assert found(examined(given, silent)) == {
+        "gaps": (span(11, 12), span(20, 24)),
+        "silent": (span(10, 11), span(12, 13), span(24, 25)),
+    }
+    assert examined(given, silent).missing == 5
+    assert found(examined(series(0), silent)) == {}
+
+
+@pytest.mark.parametrize("place", [60, 90, 119])
+def test_what_one_timeframe_draws_and_the_other_does_not_is_no_disagreement(place: int) -> None:
+    """Kraken's candles are there, flat; those of its prints are not."""
+    drawn = flat_at(series(180), place, 99_999.0)
+    built = drawn.taken(np.delete(np.arange(180), place))
+    silent = [(at(place), at(place + 1))]
+    coarse = resampled(built, HOUR, silent).series
+    assert len(coarse) == 3
+    for fine in (drawn, built):
+        told = disagreements(fine, coarse, silent)
+        assert (told.whole, told.partial, told.unlike, told.absent) == (3, 0, (), ())
+
+
+def test_an_hour_that_nobody_traded_may_be_drawn_in_either_or_in_none() -> None:
+    drawn = series(180)
+    for place in range(60, 120):
+        drawn = flat_at(drawn, place, 42_000.0)
+    coarse = resampled(drawn, HOUR).series
+    built = drawn.taken(np.r_[:60, 120:180])
+    silent = [(at(60), at(120))]
+    for fine in (drawn, built):
+        for other in (coarse, flat_at(coarse, 1, 7.0), coarse.taken(np.array([0, 2]))):
+            told = disagreements(fine, other, silent)
+            assert (told.unlike, told.absent) == ((), ())
+    traded = with_value(flat_at(coarse, 1, 7.0), "volume", 1, 3.0)
+    assert "volume" in [one.column for one in disagreements(drawn, traded).unlike]
+
+
+def test_confirmed_silence_lets_candles_be_compared_in_full() -> None:
+    whole = series(180)
+    coarse = resampled(whole, HOUR).series
+    fine = whole.taken(np.delete(np.arange(180), 70))
+    assert disagreements(fine, coarse).unlike == ()
+    told = disagreements(fine, coarse, [(at(70), at(71))])
+    assert (told.whole, [one.column for one in told.unlike]) == (3, ["volume"])
 
 
 def test_timeframes_that_agree_are_compared_in_full() -> None:

@@ -6,7 +6,7 @@ from rrr.data_pipeline.quality import Report, disagreements, examined
 from rrr.data_pipeline.quality_words import ODD, WRONG, disagreements_in_words, in_words
 from rrr.data_pipeline.resample import resampled
 from rrr.data_pipeline.store_series import Series
-from tests.data_pipeline.store_builders import DAY, HOUR, series, with_value
+from tests.data_pipeline.store_builders import DAY, FIRST, HOUR, MINUTE, series, with_value
 
 HEAD = "kraken BTC-USD 1m: 90 candles, 2024-01-01 00:00 UTC to 2024-01-01 01:29 UTC (rest 90)"
 
@@ -40,7 +40,8 @@ def test_no_candle_is_said_in_one() -> None:
 
 
 def test_every_finding_has_its_line() -> None:
-    report = examined(broken())
+    begin = FIRST + 400 * MINUTE
+    report = examined(broken(), [(begin, begin + 3 * MINUTE)])
     findings = [f.name for f in fields(Report)][5:-1]
     empty = [name for name in findings if not getattr(report, name)]
     assert empty == []
@@ -51,6 +52,8 @@ def test_every_finding_has_its_line() -> None:
         assert line.startswith(f"  {WRONG if any(word in line for word in wrong) else ODD} ")
     assert "  ! impossible candles: 1: 2024-01-01 00:20 UTC its close is not positive" in lines
     assert "  ! said twice, unlike: 1: 2024-01-01 03:19 UTC" in lines
+    silence = "nobody traded, as the venue confirms: 3 candles: 2024-01-01 06:40 UTC × 3"
+    assert f"  · {silence}" in lines
     assert "  · without volume: 1 candle: 2024-01-01 01:00 UTC × 1" in lines
 
 

@@ -11,7 +11,16 @@ from rrr.core.market import Source
 from rrr.data_pipeline.recorded import find, read
 from rrr.data_pipeline.resample import Partial, resampled
 from rrr.data_pipeline.store_series import Decimals, Series, decimals_of, sound
-from tests.data_pipeline.store_builders import DAY, FIRST, HOUR, MINUTE, SHARED, rows, series
+from tests.data_pipeline.store_builders import (
+    DAY,
+    FIRST,
+    HOUR,
+    MINUTE,
+    SHARED,
+    flat_at,
+    rows,
+    series,
+)
 
 FIVE = 5 * MINUTE
 
@@ -40,6 +49,33 @@ def test_a_group_with_a_hole_is_not_made_and_is_named() -> None:
     made = resampled(series([0, 1, 2, 4, *range(5, 15), 23]), FIVE)
     assert made.series.ts.tolist() == [FIRST + FIVE, FIRST + 2 * FIVE]
     assert made.partial == (Partial(FIRST, 4, 5), Partial(FIRST + 4 * FIVE, 1, 5))
+
+
+def test_a_part_that_nobody_traded_is_not_missing() -> None:
+    fine = series([0, 1, 2, 4, *range(5, 10), 14, 15])
+    silent = [(FIRST + 3 * MINUTE, FIRST + 4 * MINUTE), (FIRST + 10 * MINUTE, FIRST + 13 * MINUTE)]
+    made = resampled(fine, FIVE, silent)
+    assert made.series.ts.tolist() == [FIRST, FIRST + FIVE]
+    assert made.series.close[0] == fine.close[3]
+    assert made.partial == (Partial(FIRST + 2 * FIVE, 4, 5), Partial(FIRST + 3 * FIVE, 1, 5))
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_a_part_that_was_drawn_has_no_price_of_its_own(place: int) -> None:
+    fine = flat_at(series(10), place, 99_999.0)
+    one, other = rows(resampled(fine, FIVE).series)
+    traded = fine.taken(np.delete(np.arange(5), place))
+    assert one[1:5] == (traded.open[0], traded.high.max(), traded.low.min(), traded.close[-1])
+    assert other == rows(resampled(series(10), FIVE).series)[1]
+
+
+def test_where_nobody_traded_at_all_the_longer_candle_is_drawn_too() -> None:
+    fine = series(5)
+    for place in range(5):
+        fine = flat_at(fine, place, 42_000.0)
+    assert rows(resampled(fine, FIVE).series) == [
+        (FIRST, *[42_000.0] * 4, 0.0, Source.BUILT),
+    ]
 
 
 def test_what_begins_or_ends_inside_a_group_is_not_made() -> None:

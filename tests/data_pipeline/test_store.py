@@ -41,7 +41,7 @@ def test_candles_come_back_as_they_were_given(store: Store) -> None:
 
 
 def test_decimals_come_back_to_the_last_bit(store: Store) -> None:
-    close = np.array([0.1, 0.30000000000000004, 5e-324, 1.7976931348623157e308, 0.07])
+    close = np.array([0.1, 0.30000000000000004, 5e-324, 9.223372036854774784e18, 0.07])
     given = replace(series(5), close=close, low=close, high=close, open=close)
     store.append(given)
     assert rows(store.read("kraken", "BTC-USD", "1m")) == rows(given)
@@ -66,6 +66,26 @@ def test_appending_a_day_rewrites_one_small_file(store: Store) -> None:
     unchanged = [path.name for path, inode in before.items() if path.stat().st_ino == inode]
     assert sorted(unchanged) == ["2024-01.parquet", "2024-02.parquet"]
     assert held(store) == list(range(MARCH + 2880))
+
+
+@pytest.mark.parametrize("value", [float(1 << 63), 1.7976931348623157e308])
+@pytest.mark.parametrize("name", ["high", "volume"])
+def test_what_no_book_can_count_is_refused(store: Store, name: str, value: float) -> None:
+    with pytest.raises(DataError, match=f"its {name} is beyond 64 bits"):
+        store.append(with_value(series(5), name, 3, value))
+    assert store.names() == []
+
+
+def test_a_damaged_series_hides_no_other(store: Store) -> None:
+    for symbol in ("BTC-USD", "ETH-USD", "SOL-USD"):
+        store.append(series(9, symbol=symbol))
+    (store.root / "kraken" / "ETH-USD" / "1m" / "2024-01.parquet").write_bytes(b"PAR1")
+    bitcoin, ether, solana = store.names()
+    assert [store.held(name).candles for name in (bitcoin, solana)] == [9, 9]
+    with pytest.raises(DataError, match="no whole partition"):
+        store.held(ether)
+    with pytest.raises(NotFound, match="Nearest: kraken SOL-USD 1m"):
+        store.read("kraken", "SOX-USD", "1m")
 
 
 def test_nothing_new_writes_nothing(store: Store) -> None:

@@ -1,10 +1,11 @@
 """One look says which candles are there: a full block is whole, and nothing rounds up to it.
 
 A cell is a UTC day or a month. `·` is a cell without a candle between the first and the last that
-there is, a blank lies outside. Weeks, and months of days, count the candles that open in the cell.
+there is, a blank lies outside. A time that the venue confirms to be without trades lacks nothing.
+Weeks, and months of days, count the candles that open in the cell.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from rrr.data_pipeline.recorded_files import TIMEFRAMES, grid_begin_ms
 from rrr.data_pipeline.recorded_rows import Floats, Integers
-from rrr.data_pipeline.store_series import Series, off_grid
+from rrr.data_pipeline.store_series import Series, off_grid, silences
 
 DAYS_MAX: Final = 92  # a longer history is drawn in months
 OUTSIDE: Final = -1.0
@@ -32,16 +33,19 @@ class Coverage:
     unit: str  # D or M
     first: int
     shares: Floats
-    candles: int
+    candles: int  # with those that nobody traded
     expected: int
 
 
-def coverage(series: Series, unit: str | None = None) -> Coverage:
-    """Which share of each day or month is there, each candle counted once and on its grid."""
+def coverage(
+    series: Series, unit: str | None = None, silent: Iterable[tuple[int, int]] = ()
+) -> Coverage:
+    """Which share of each day or month is known, each candle counted once and on its grid."""
     step_ms = series.timeframe_ms
     stamps = np.unique(series.ts[~off_grid(series.ts, step_ms)])
     if not len(stamps):
         return Coverage(series.name, unit or "D", 0, np.zeros(0), 0, 0)
+    stamps = np.union1d(stamps, silences(stamps, step_ms, silent))
     begin, end = int(stamps[0]), int(stamps[-1]) + step_ms
     if unit is None:
         unit = "D" if end - begin <= DAYS_MAX * _DAY_MS and step_ms < _DAY_MS else "M"

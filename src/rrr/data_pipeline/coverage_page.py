@@ -26,7 +26,8 @@ body { margin: 2rem auto; max-width: 74rem; padding: 0 1rem; background: var(--p
   color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
 h2 { font-size: 1rem; margin: 2rem 0 .3rem; }
 p, text { color: var(--soft); fill: var(--soft); font-size: 13px; margin: .1rem 0; }
-svg { width: 100%; height: auto; }
+figure { margin: 0; overflow-x: auto; }
+svg { width: 100%; min-width: 60rem; height: auto; }
 .whole { fill: var(--whole); } .most { fill: var(--most); }
 .some { fill: var(--some); } .none { fill: var(--none); }
 """
@@ -43,7 +44,8 @@ def page(parts: Sequence[tuple[Coverage, Sequence[str]]]) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Coverage</title><style>{_STYLE}</style></head>
 <body><h1>Coverage</h1>
-<p>A row is a year in UTC. Green is whole, pale lacks up to a tenth, amber more, red is empty.</p>
+<p>A row is a year in UTC. Green is whole, pale lacks up to a tenth, amber more, red is empty.
+A time without trades that the venue confirms lacks nothing.</p>
 {body}
 </body></html>
 """
@@ -67,7 +69,8 @@ def drawing(shown: Coverage) -> str:
 def _section(shown: Coverage, words: Sequence[str]) -> str:
     said = "".join(f"<p>{escape(line)}</p>" for line in words)
     head = escape(f"{shown.name}: {percent(shown)} of {shown.expected:,} candles")
-    return f"<section><h2>{head}</h2>{drawing(shown)}{said}</section>"
+    figure = f"<figure>{drawing(shown)}</figure>" if len(shown.shares) else ""
+    return f"<section><h2>{head}</h2>{figure}{said}</section>"
 
 
 def _rows(shown: Coverage) -> Iterator[tuple[str, list[Cell]]]:

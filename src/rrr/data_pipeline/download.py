@@ -76,8 +76,23 @@ async def download(
     manners: Manners = _USUAL,
 ) -> list[Downloaded]:
     """Bring the store up to what is wanted, in the order of what is wanted."""
-    troubles = Troubles(client.name, clock_ms, told)
     jobs = [_job(client, one, store, clock_ms, manners) for one in instruments]
+    try:
+        await _in_turns(jobs, Troubles(client.name, clock_ms, told), progress, wait)
+    except Trouble as trouble:
+        raise Unavailable(f"{client.name} {trouble.words}.", _AGAIN) from trouble
+    finally:
+        for job in jobs:  # whatever ended it: a signal, a trouble of another instrument
+            await job.keep()
+    return [job.downloaded() for job in jobs]
+
+
+async def _in_turns(
+    jobs: Sequence[Job],
+    troubles: Troubles,
+    progress: Callable[[Progress], None],
+    wait: Callable[[float], Awaitable[object]],
+) -> None:
     pending, tries = deque(jobs), dict.fromkeys(jobs, 0)
     while pending:
         job = pending[0]
@@ -88,7 +103,7 @@ async def download(
             await job.keep()
             tries[job] += 1
             if tries[job] == TRIES:
-                raise Unavailable(f"{client.name} {trouble.words}.", _AGAIN) from trouble
+                raise
             await wait(max(trouble.pause_s, pause_s(tries[job])))
         else:
             tries[job] = 0
@@ -98,7 +113,6 @@ async def download(
         pending.rotate(-1)
         if job.over:
             pending.remove(job)
-    return [job.downloaded() for job in jobs]
 
 
 def _job(
@@ -109,8 +123,9 @@ def _job(
     begin, end = (opening(at + step_ms - 1, step_ms) for at in (one.begin_ms, one.end_ms))
     end = min(end, opening(clock_ms() - GRACE_MS, step_ms))
     if begin >= end:
+        until = max(one.begin_ms, min(one.end_ms, clock_ms()))
         raise UsageError(
-            f"No {client.timeframe} candle closed from {utc(one.begin_ms)} to {utc(one.end_ms)}.",
+            f"No {client.timeframe} candle closed from {utc(one.begin_ms)} to {utc(until)}.",
             "Begin earlier, or end later.",
         )
     return Job(client, one.chosen, (begin, end), store, clock_ms, manners)

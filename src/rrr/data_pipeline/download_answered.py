@@ -1,8 +1,9 @@
-"""What a venue has answered for need not be asked again, though it answered with nothing.
+"""What a venue has answered with nothing is silence, and not a hole.
 
-Beside the candles of a series lies `answered.json`: the spans that the venue was asked for and has
-answered whole. A time in them without a candle is a time without trades, as far as the venue knows;
-a hole outside them is unknown. The file may be lost: then the venue is asked once more.
+Beside the candles of a series lies `silent.json`: the spans that the venue was asked for, and in
+which it has no candle. A time in them without a candle is a time without trades, as far as the
+venue knows; a hole outside them is unknown, also where a candle was and is gone. The file may be
+lost: then the venue is asked once more.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,14 +14,15 @@ import msgspec
 
 from rrr.core.errors import DataError
 from rrr.data_pipeline.recorded_files import grid_begin_ms
-from rrr.data_pipeline.store_files import stored
+from rrr.data_pipeline.store_files import locked, put
 
-FILE: Final = "answered.json"
+FILE: Final = "silent.json"
 
 Stretch: TypeAlias = tuple[int, int]  # from an opening time on and before another
 
 
 def answered(folder: Path) -> list[Stretch]:
+    """What was answered with nothing."""
     path = folder / FILE
     try:
         content = path.read_bytes()
@@ -36,14 +38,15 @@ def answered(folder: Path) -> list[Stretch]:
         ) from error
 
 
-def remember(folder: Path, stretches: Iterable[Stretch]) -> None:
-    """Add them. The caller is the only one who downloads into this folder."""
-    path, made = folder / FILE, folder / f".{FILE}.tmp"
-    content = msgspec.json.encode(united([*answered(folder), *stretches]))
-    with stored(path):
-        folder.mkdir(parents=True, exist_ok=True)
-        made.write_bytes(content)
-        made.rename(path)
+def remember(
+    root: Path, folder: Path, asked: Iterable[Stretch], traded: Sequence[Stretch] = ()
+) -> None:
+    """What of the asked is silent, with what another download may have found meanwhile."""
+    with locked(root, folder):
+        known = answered(folder)
+        silent = without([*known, *asked], traded)
+        if silent != known:
+            put(folder, FILE, msgspec.json.encode(silent))
 
 
 def opening(at_ms: int, step_ms: int) -> int:
@@ -71,20 +74,22 @@ def united(stretches: Iterable[Stretch]) -> list[Stretch]:
     return apart
 
 
-def without(stretches: Iterable[Stretch], known: Sequence[Stretch]) -> list[Stretch]:
+def without(stretches: Iterable[Stretch], known: Iterable[Stretch]) -> list[Stretch]:
     """What is left of them.
 
     >>> without([(0, 10), (20, 30)], [(2, 4), (8, 22), (29, 40)])
     [(0, 2), (4, 8), (22, 29)]
     """
-    left = []
+    left, gone, at = list[Stretch](), united(known), 0
     for begin, end in united(stretches):
-        for known_begin, known_end in united(known):
-            if known_end <= begin or end <= known_begin:
-                continue
+        while at < len(gone) and gone[at][0] < end:
+            known_begin, known_end = gone[at]
             if begin < known_begin:
                 left.append((begin, known_begin))
-            begin = min(max(begin, known_end), end)
+            begin = max(begin, known_end)
+            if begin >= end:
+                break  # it may reach into the next one, too
+            at += 1
         if begin < end:
             left.append((begin, end))
     return left

@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -55,6 +56,7 @@ class Downloaded:
     symbol: str
     begin_ms: int
     end_ms: int
+    held: int  # before, and not asked for again
     new: int
     same: int
     changed: int
@@ -64,8 +66,9 @@ class Downloaded:
     left: tuple[str, ...]  # what was not downloaded, why, and where it can be had
 
     def words(self) -> str:
-        built = f", {self.built:,} of them built from prints" if self.built else ""
-        return f"{self.symbol}: {self.new:,} new candles{built}; {self.same:,} were held already"
+        built = f", {self.built:,} built from prints" if self.built else ""
+        news = f"{self.new:,} new candle{'s' * (self.new != 1)}"
+        return f"{self.symbol}: {news}{built}; {self.held + self.same:,} were held already"
 
 
 class Row(NamedTuple):
@@ -91,7 +94,7 @@ class Job:
     ) -> None:
         self.symbol = chosen.symbol
         self.begin_ms, self.end_ms = span
-        self.new = self.same = self.changed = self.built = 0
+        self.held = self.new = self.same = self.changed = self.built = 0
         self._client, self._chosen, self._store = client, chosen, store
         self._clock_ms, self._manners = clock_ms, manners
         self._folder = store.root / client.name / chosen.symbol / client.timeframe
@@ -100,12 +103,13 @@ class Job:
         self._prints: Prints | None = None
         self._asked_for_prints = 0
         self._rows: dict[int, Row] = {}
-        self._answered: list[Stretch] = []
+        self._answered: list[Stretch] = []  # since candles were last stored
         self._refused: dict[int, str] = {}
         self._silent: list[Stretch] = []  # the venue passed over them
         self._notes: list[str] = []
         self._left: list[str] = []
         self._turns = 0
+        self._storing = Lock()
 
     @property
     def over(self) -> bool:
@@ -134,7 +138,7 @@ class Job:
 
     async def keep(self) -> None:
         """Only what is stored counts as answered."""
-        await asyncio.to_thread(self._keep)
+        await asyncio.to_thread(self._kept_alone)
 
     def downloaded(self) -> Downloaded:
         notes = list(self._notes)
@@ -152,6 +156,7 @@ class Job:
             symbol=self.symbol,
             begin_ms=self.begin_ms,
             end_ms=self.end_ms,
+            held=self.held,
             new=self.new,
             same=self.same,
             changed=self.changed,
@@ -162,12 +167,14 @@ class Job:
         )
 
     def _lacking(self) -> list[Stretch]:
-        """What is neither held nor answered for."""
+        """What is neither held nor answered with nothing."""
         name, timeframe = self._client.name, self._client.timeframe
         span = self.begin_ms, self.end_ms
         if self._manners.replace:
             return [span]
         holes = self._store.holes(name, self.symbol, timeframe, *span)
+        places = (self.end_ms - self.begin_ms) // self._client.step_ms
+        self.held = places - sum(hole.candles for hole in holes)
         return without([hole[:2] for hole in holes], answered(self._folder))
 
     def _forgotten(self, todo: deque[Stretch]) -> None:
@@ -269,15 +276,22 @@ class Job:
         doubtful = [(at, at + step_ms) for at in (opening(each, step_ms) for each in refused)]
         self._answered += without([(begin, settled)], doubtful)
 
+    def _kept_alone(self) -> None:
+        """Who is called off while it stores is not stopped: whoever stores next waits for it."""
+        with self._storing:
+            self._keep()
+
     def _keep(self) -> None:
+        step_ms = self._client.step_ms
+        traded = [(at, at + step_ms) for at in self._rows]
         if self._rows:
             appended = self._store.append(self._series(), replace=self._manners.replace)
             self.new += appended.new
             self.same += appended.same
             self.changed += appended.changed
             self._rows.clear()
-        if self._answered:
-            remember(self._folder, self._answered)
+        if traded or self._answered:
+            remember(self._store.root, self._folder, self._answered, traded)
             self._answered.clear()
 
     def _series(self) -> Series:

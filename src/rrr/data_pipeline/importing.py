@@ -6,8 +6,10 @@ leaves open (`asks`): nothing is guessed in silence. Then it is `imported`. Repe
 same and rows without numbers are left out and counted; a contradiction is never settled here.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -41,6 +43,7 @@ _FORMATS: Final = {
     "kraken": "Kraken's archive, CSV",
     "cryptodatadownload": "CryptoDataDownload, CSV",
 }
+_CREATED: Final = re.compile(r"Created on (\d\d)-(\d\d)-(\d{4})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ def understood(path: Path, said: Said = _NOTHING) -> Understanding:
         rows, order = in_order(rows, step_ms, means.shift_ms)
         kept = kept[order]
     if step_ms and means.stamps is not None:
-        rows, kept = _closed(file, rows, kept, step_ms)
+        rows, kept = _closed(file, sheet, rows, kept, step_ms)
     venue = said.venue or sheet.house.get("venue") or (name.venue if layout else "")
     if _doubtful_venue(layout, sheet, name) and not said.venue:
         venue = ""
@@ -195,14 +198,31 @@ def _step_ms(sheet: Sheet, name: Named, said: Said) -> int | None:
     return step_ms
 
 
-def _closed(file: Unpacked, rows: Rows, kept: Places, step_ms: int) -> tuple[Rows, Places]:
+def _closed(
+    file: Unpacked, sheet: Sheet, rows: Rows, kept: Places, step_ms: int
+) -> tuple[Rows, Places]:
     """A last candle that was open when the file was written is none yet."""
     last = int(rows.opened_at_ms[-1])
-    if len(kept) == 1 or not last <= file.written_ms < last + step_ms:
+    written = _created(sheet) or (file.written_ms, file.written_ms + 1)
+    if len(kept) == 1 or not (last < written[1] and written[0] < last + step_ms):
         return rows, kept
-    note = f"the last one, of {utc(last)}, had not closed when the file was written: left out"
+    closed = "had not closed" if written[1] <= last + step_ms else "may not have closed"
+    note = f"the last one, of {utc(last)}, {closed} when the file was written: left out"
     shorter = taken(rows, np.arange(len(kept) - 1))
     return replace(shorter, notes=(*rows.notes, note)), kept[:-1]
+
+
+def _created(sheet: Sheet) -> tuple[int, int] | None:
+    """The day of which CryptoDataDownload's banner says that the file was created."""
+    match = _CREATED.search(" ".join(sheet.above))
+    if match is None:
+        return None
+    month, day, year = map(int, match.groups())
+    try:
+        begin_ms = int(datetime(year, month, day, tzinfo=UTC).timestamp() * 1000)
+    except ValueError:
+        return None
+    return begin_ms, begin_ms + TIMEFRAMES["1d"]
 
 
 def _doubtful_venue(layout: str, sheet: Sheet, name: Named) -> bool:

@@ -31,11 +31,12 @@ class Unpacked(NamedTuple):
 
 def unpacked(path: Path) -> Unpacked:
     content = _read(path)
-    name = path.name
+    name, written_ms = path.name, int(path.stat().st_mtime * 1000)
     try:
         if content[:4] == _ZIP:
             name, content = _from_zip(path, content)
         if content[:2] == _GZIP:
+            written_ms = min(written_ms, _gzipped_ms(content) or written_ms)
             content = _from_gzip(path, content)
             name = name.removesuffix(".gz")
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -44,7 +45,7 @@ def unpacked(path: Path) -> Unpacked:
         raise DataError(f"{path} is no whole zip file: {error}.", _AGAIN) from error
     if not content.strip():
         raise DataError(f"{path} is empty.", _AGAIN)
-    return Unpacked(path, name, content, int(path.stat().st_mtime * 1000))
+    return Unpacked(path, name, content, written_ms)
 
 
 def _read(path: Path) -> bytes:
@@ -94,6 +95,11 @@ def _from_gzip(path: Path, content: bytes) -> bytes:
             if left < 0:
                 raise _too_large(path)
     return b"".join(pieces)
+
+
+def _gzipped_ms(content: bytes) -> int:
+    """When what is inside was written, as its packer noted; 0, if it did not."""
+    return int.from_bytes(content[4:8], "little") * 1000
 
 
 def _too_large(path: Path) -> StorageFailed:

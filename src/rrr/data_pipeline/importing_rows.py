@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rrr.data_pipeline.recorded_files import timeframe_name
 from rrr.data_pipeline.recorded_rows import PRICES, VALUES, Rows, first, utc, within_reason
-from rrr.data_pipeline.store_series import ORDERED, off_grid
+from rrr.data_pipeline.store_series import ORDERED, VALUE_END, off_grid
 
 Places: TypeAlias = NDArray[np.intp]
 
@@ -72,6 +72,7 @@ def _possible(rows: Rows) -> None:
         for mask, why in (
             (~np.isfinite(value), "which is no number"),
             (least, "which no market has"),
+            (value >= VALUE_END, "which no book can count"),
         ):
             if len(value) and (index := first(mask)) is not None:
                 wrongs.append((index, f"{name} is {value[index]:.15g}, {why}"))

@@ -2,12 +2,13 @@
 
 `examined` takes a series as it was read, however broken. Some findings are wrong beyond doubt (a
 report is `sound` without them); others are true of real markets too and only worth a look: gaps,
-spikes, times without volume, prices that stand still. A spike is a move of more than `SPIKE` robust
+spikes, times without volume, prices that stand still. A time that the venue confirms to be without
+trades (`silent`) is no gap, and is said apart. A spike is a move of more than `SPIKE` robust
 deviations that is taken back at once, by the next close or within its own candle; the deviation is
 that of the candles around it, so that a wild day is no spike.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -17,8 +18,15 @@ from numpy.typing import NDArray
 from rrr.core.errors import UsageError
 from rrr.core.market import Source
 from rrr.data_pipeline.recorded_rows import PRICES, VALUES, Floats, Integers
-from rrr.data_pipeline.resample import grouped
-from rrr.data_pipeline.store_series import Series, Span, impossible, missing, off_grid
+from rrr.data_pipeline.resample import drawn, grouped
+from rrr.data_pipeline.store_series import (
+    Series,
+    Span,
+    impossible,
+    missing,
+    off_grid,
+    silences,
+)
 
 SPIKE: Final = 20.0
 FLAT: Final = 12  # candles in a row that are one and the same price
@@ -50,7 +58,8 @@ class Report:
     candles: int
     first_ms: int
     last_ms: int
-    gaps: tuple[Span, ...]
+    gaps: tuple[Span, ...]  # nobody knows what was there
+    silent: tuple[Span, ...]  # the venue confirms that nobody traded
     duplicates: tuple[int, ...]  # said again
     contradictions: tuple[int, ...]  # said again, and otherwise
     disorder: tuple[int, ...]  # after a later one
@@ -93,7 +102,7 @@ class Disagreements:
     absent: tuple[int, ...]  # the shorter ones are all there, the longer one is not
 
 
-def examined(series: Series) -> Report:
+def examined(series: Series, silent: Iterable[tuple[int, int]] = ()) -> Report:
     """Everything that is odd about these candles."""
     stamps, step_ms = series.ts, series.timeframe_ms
     late = stamps < np.maximum.accumulate(stamps)
@@ -104,13 +113,15 @@ def examined(series: Series) -> Report:
     once = ordered.taken(~again & ~astray)
     wrong = _wrong(once)
     sane = once.taken(~wrong) if wrong.any() else once
+    quiet = silences(once.ts, step_ms, silent)
     ends = (int(ordered.ts[0]), int(ordered.ts[-1])) if len(series) else (0, -step_ms)
     return Report(
         series.name,
         step_ms,
         len(series),
         *ends,
-        gaps=missing(once.ts, step_ms, ends[0], ends[1] + step_ms),
+        gaps=missing(np.union1d(once.ts, quiet), step_ms, ends[0], ends[1] + step_ms),
+        silent=_spans(quiet, step_ms),
         duplicates=_times(ordered.ts, again & ~unlike),
         contradictions=_times(ordered.ts, unlike),
         disorder=_times(stamps, late),
@@ -124,18 +135,23 @@ def examined(series: Series) -> Report:
     )
 
 
-def disagreements(fine: Series, coarse: Series) -> Disagreements:
-    """Where longer candles are not what the shorter ones make. Both are sound."""
+def disagreements(
+    fine: Series, coarse: Series, silent: Iterable[tuple[int, int]] = ()
+) -> Disagreements:
+    """Where longer candles are not what the shorter ones make. Both are sound.
+
+    The prices of candles that were drawn where nobody traded are nobody's, and are not compared.
+    """
     if (fine.venue, fine.symbol) != (coarse.venue, coarse.symbol):
         raise UsageError(
             f"{fine.name} and {coarse.name} are two instruments.", "Compare timeframes of one."
         )
-    made, parts = grouped(fine, coarse.timeframe_ms)
+    made, parts = grouped(fine, coarse.timeframe_ms, silent)
     of = coarse.timeframe_ms // fine.timeframe_ms
     at = np.minimum(np.searchsorted(coarse.ts, made.ts), max(len(coarse) - 1, 0))
     there = coarse.ts[at] == made.ts if len(coarse) else np.zeros(len(made), np.bool_)
     whole = parts == of
-    absent = _times(made.ts, whole & ~there & _within(made.ts, coarse))
+    absent = _times(made.ts, whole & ~there & ~drawn(made) & _within(made.ts, coarse))
     held, made, whole = coarse.taken(at[there]), made.taken(there), whole[there]
     # Each side may have rounded every candle of its own.
     slack = (of + 1) * 10.0 ** -min(fine.decimals.volume, coarse.decimals.volume)
@@ -145,6 +161,8 @@ def disagreements(fine: Series, coarse: Series) -> Disagreements:
     unlike = {name: whole & (np.abs(apart[name]) > noise) for name in PRICES}
     unlike["high"] |= apart["high"] > noise
     unlike["low"] |= apart["low"] < -noise
+    for name in PRICES:
+        unlike[name] &= ~(drawn(held) & drawn(made))
     unlike["volume"] = more | (whole & (held.volume - made.volume > slack))
     found = [
         Disagreement(int(held.ts[i]), name, *(float(getattr(one, name)[i]) for one in (held, made)))
@@ -242,6 +260,14 @@ def _runs(series: Series, mask: Mask, least: int) -> tuple[Span, ...]:
     return tuple(
         Span(b, e + step_ms, (e - b) // step_ms + 1) for b, e in zip(first, last, strict=True)
     )
+
+
+def _spans(stamps: Integers, step_ms: int) -> tuple[Span, ...]:
+    """Stretches of stamps, which rise, that follow each other."""
+    apart = np.diff(stamps) != step_ms
+    begins = stamps[np.append(len(stamps) > 0, apart)[: len(stamps)]].tolist()
+    ends = (stamps[np.append(apart, len(stamps) > 0)[: len(stamps)]] + step_ms).tolist()
+    return tuple(Span(b, e, (e - b) // step_ms) for b, e in zip(begins, ends, strict=True))
 
 
 def _follows(series: Series) -> Mask:

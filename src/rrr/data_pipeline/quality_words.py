@@ -58,6 +58,10 @@ def _findings(report: Report) -> Iterator[str]:
     ):
         if times:
             yield _times(WRONG, words, times)
+    if report.silent:
+        quiet = sum(span.candles for span in report.silent)
+        words = f"nobody traded, as the venue confirms: {_number(quiet, 'candle')}"
+        yield _spans(words, report.silent)
     if report.gaps:
         share = report.missing / (report.missing + report.candles)
         words = f"gaps: {len(report.gaps):,}, {_number(report.missing, 'candle')} missing"

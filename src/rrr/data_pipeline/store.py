@@ -7,7 +7,7 @@ wait for each other, readers see each partition whole, the old one or the new on
 
 import dataclasses
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
@@ -36,7 +36,17 @@ from rrr.data_pipeline.store_series import (
     sound,
 )
 
-__all__ = ["Appended", "Decimals", "Held", "Series", "Span", "Store", "decimals_of", "sound"]
+__all__ = [
+    "Appended",
+    "Decimals",
+    "Held",
+    "Name",
+    "Series",
+    "Span",
+    "Store",
+    "decimals_of",
+    "sound",
+]
 
 CHANGED_MAX: Final = 64  # corrections that are named; all are counted
 
@@ -50,6 +60,17 @@ class Appended(NamedTuple):
     same: int
     changed: int
     changed_at_ms: tuple[int, ...] = ()  # the first of them, by opening time
+
+
+class Name(NamedTuple):
+    """Which series of the store."""
+
+    venue: str
+    symbol: str
+    timeframe: str
+
+    def __str__(self) -> str:
+        return "/".join(self)
 
 
 class Held(NamedTuple):
@@ -119,7 +140,35 @@ class Store:
 
     def series(self) -> list[Held]:
         """Everything that is held, by venue, symbol and timeframe."""
-        return list(self._series())
+        return [self.held(name) for name in self.names()]
+
+    def held(self, name: Name) -> Held:
+        """What its footers say. Raise DataError where one is damaged."""
+        paths = store_files.files(self.folder(name), timeframe_ms(name.timeframe))
+        parts = [store_files.part(path) for path in paths]
+        if not parts:
+            raise self._unknown(*name)
+        return Held(
+            *name,
+            parts[0].first_ms,
+            parts[-1].last_ms,
+            candles=sum(one.candles for one in parts),
+            files=len(parts),
+            bytes=sum(one.bytes for one in parts),
+        )
+
+    def names(self) -> list[Name]:
+        """Every series in order, damaged or not; nothing of them is read."""
+        order = {name: at for at, name in enumerate(TIMEFRAMES)}
+        found = [
+            Name(*path.parts[-3:])
+            for path in self.root.glob("*/*/*")
+            if path.name in order and path.is_dir() and any(path.glob("[!.]*.parquet"))
+        ]
+        return sorted(found, key=lambda one: (one.venue, one.symbol, order[one.timeframe]))
+
+    def folder(self, name: Name) -> Path:
+        return self.root.joinpath(*name)
 
     def holes(
         self,
@@ -141,27 +190,6 @@ class Store:
             end = int(ts[-1]) + step_ms if end is None else end
         return () if begin is None or end is None else missing(ts, step_ms, begin, end)
 
-    def _series(self) -> Iterator[Held]:
-        order = {name: at for at, name in enumerate(TIMEFRAMES)}
-        folders = [path for path in self.root.glob("*/*/*") if path.name in order and path.is_dir()]
-        for folder in sorted(folders, key=lambda path: (*path.parts[:-1], order[path.name])):
-            parts = [
-                store_files.part(path)
-                for path in store_files.files(folder, timeframe_ms(folder.name))
-            ]
-            if parts:
-                venue, symbol, timeframe = folder.parts[-3:]
-                yield Held(
-                    venue,
-                    symbol,
-                    timeframe,
-                    parts[0].first_ms,
-                    parts[-1].last_ms,
-                    candles=sum(one.candles for one in parts),
-                    files=len(parts),
-                    bytes=sum(one.bytes for one in parts),
-                )
-
     def _folder(self, venue: str, symbol: str, step_ms: int) -> Path:
         if not _VENUE.fullmatch(venue):
             raise UsageError(f"{venue!r} is no name of a venue.", "Write one such as kraken.")
@@ -176,7 +204,7 @@ class Store:
         from difflib import get_close_matches
 
         asked = f"{venue} {symbol} {timeframe}"
-        known = [f"{one.venue} {one.symbol} {one.timeframe}" for one in self._series()]
+        known = [" ".join(name) for name in self.names()]
         near = get_close_matches(asked, known, n=3, cutoff=0.5)
         advice = (
             f"Nearest: {', '.join(near)}."

@@ -129,8 +129,12 @@ def read(path: Path, venue: str, symbol: str, step_ms: int) -> Series:
 
 def write(folder: Path, label: str, series: Series) -> None:
     """Put the partition in its place. The caller holds the folder."""
-    content = _parquet(series)
-    place, made = folder / f"{label}.parquet", folder / f".{label}.parquet.tmp"
+    put(folder, f"{label}.parquet", _parquet(series))
+
+
+def put(folder: Path, name: str, content: bytes) -> None:
+    """A file of a folder that the caller holds: this one or the one before, whole."""
+    place, made = folder / name, folder / f".{name}.tmp"
     with stored(place):
         try:
             with made.open("wb") as file:

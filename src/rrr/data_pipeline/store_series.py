@@ -28,6 +28,7 @@ ORDERED: Final = (
 )
 BEGIN_MS: Final = 1_230_768_000_000  # 2009, the first coin
 END_MS: Final = 4_102_444_800_000  # 2100
+VALUE_END: Final = float(1 << 63)  # beyond it no integer of the house counts
 DECIMALS_MAX: Final = 15  # beyond them a float says nothing
 _EXACT: Final = 1 << 53
 _NOISE: Final = 4 * float(np.finfo(np.float64).eps)
@@ -112,6 +113,7 @@ def impossible(series: Series) -> Iterable[tuple[NDArray[np.bool_], str]]:
         yield ~np.isfinite(value), f"its {name} is no number"
         least = "not positive" if name in PRICES else "negative"
         yield (value <= 0 if name in PRICES else value < 0), f"its {name} is {least}"
+        yield value >= VALUE_END, f"its {name} is beyond 64 bits"
     for upper, lower in ORDERED:
         yield getattr(series, upper) < getattr(series, lower), f"its {upper} is below its {lower}"
 
@@ -139,6 +141,19 @@ def missing(stamps: Integers, step_ms: int, begin_ms: int, end_ms: int) -> tuple
     gaps = np.flatnonzero(np.diff(edges) > step_ms)
     begins, ends = (edges[gaps] + step_ms).tolist(), edges[gaps + 1].tolist()
     return tuple(Span(b, e, (e - b) // step_ms) for b, e in zip(begins, ends, strict=True))
+
+
+def silences(stamps: Integers, step_ms: int, silent: Iterable[tuple[int, int]]) -> Integers:
+    """When candles would have opened that a venue confirms nobody traded: between the stamps.
+
+    >>> silences(np.array([0, 60_000, 240_000]), 60_000, [(60_000, 180_000), (240_000, 900_000)])
+    array([120000])
+    """
+    phase = grid_begin_ms(step_ms)
+    first, last = (int(stamps.min()), int(stamps.max())) if len(stamps) else (0, 0)
+    inside = ((max(begin, first), min(end, last)) for begin, end in silent)
+    times = [np.arange(b + -(b - phase) % step_ms, e, step_ms) for b, e in inside if b < e]
+    return np.setdiff1d(np.concatenate([np.zeros(0, np.int64), *times]), stamps)
 
 
 def rounded(values: Floats, decimals: int) -> Floats:

@@ -8,23 +8,30 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from itertools import combinations, groupby
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from rrr.backtesting.trade_list import put
 from rrr.config import Home, Settings
-from rrr.core.errors import DataError, NotFound, Unavailable, UsageError
+from rrr.core.errors import DataError, NotFound, RRRError, Unavailable, UsageError
+from rrr.data_pipeline import lean_ccxt
 from rrr.data_pipeline.coverage import Coverage, coverage, percent, picture
 from rrr.data_pipeline.coverage_page import page
 from rrr.data_pipeline.download import Manners, Progress, download, wanted
+from rrr.data_pipeline.download_answered import answered
 from rrr.data_pipeline.exchange_client import Manner, connect
+from rrr.data_pipeline.exchange_instruments import nearest
 from rrr.data_pipeline.importing import Said, imported, understood
 from rrr.data_pipeline.quality import disagreements, examined
 from rrr.data_pipeline.quality_words import disagreements_in_words, in_words
 from rrr.data_pipeline.recorded_files import timeframe_ms
+from rrr.data_pipeline.recorded_rows import utc
 from rrr.data_pipeline.resample import resampled
-from rrr.data_pipeline.store import Appended, Held, Store
+from rrr.data_pipeline.store import Appended, Name, Series, Store
 from rrr.monitoring.words import count, stamp
 from rrr.wiring.backtest_progress import Progress as Line
 from rrr.wiring.backtest_progress import picture as filled
@@ -64,7 +71,7 @@ def downloaded(home: Home, settings: Settings, manners: Manners, line: Line) -> 
         done[one.symbol] = one
         share = (one.done_ms - one.begin_ms) / max(one.end_ms - one.begin_ms, 1)
         new = sum(each.candles for each in done.values())
-        line.stage(f"{one.symbol:<14}{filled(share)} {share:>4.0%}  {new:,} new in all")
+        line.stage(f"{one.symbol:<14}{share:>4.0%} {filled(share)}  {new:,} new in all")
 
     async def run() -> Answer:
         source = settings.source
@@ -100,23 +107,58 @@ def tell(line: Line) -> Any:
 
 
 def brought_in(home: Home, files: Sequence[Path], said: Said, replace: bool, look: bool) -> Answer:
-    """Say what each file is, then keep its candles; `look`: say it only."""
+    """Say what each file is, then keep its candles; `look`: say it only.
+
+    A file that is refused takes nothing from the others: what became of each is told.
+    """
     answer = Answer({"files": []})
     for path in files:
-        of = understood(path, said)
         answer.lines.append(str(path))
-        answer.lines += [f"  {name:<12}{words}" for name, words in of.lines()]
-        told: dict[str, Any] = {"path": str(path), **dict(of.lines()), "asks": list(of.asks)}
-        if of.asks:
-            answer.code = UsageError.exit_code
-            answer.lines += [f"  ! {asked}" for asked in of.asks]
-        elif not look:
-            home.prepare()
-            appended = store_of(home).append(imported(path, of), replace=replace)
-            answer.lines.append(f"  {'kept':<12}{kept(appended, replace)}")
-            told |= appended._asdict()
-        answer.told["files"].append(told)
+        try:
+            told = file_brought_in(home, path, said, None if look else replace, answer)
+        except RRRError as error:
+            if len(files) == 1:
+                raise
+            told = failed(error, answer)
+        answer.told["files"].append({"path": str(path), **told})
     return answer
+
+
+def file_brought_in(
+    home: Home, path: Path, said: Said, replace: bool | None, answer: Answer
+) -> dict[str, Any]:
+    """One of them; `replace` is None where nothing is to be kept."""
+    of = understood(path, said)
+    answer.lines += [f"  {name:<12}{words}" for name, words in of.lines()]
+    if of.last_ms > now_ms():
+        raise DataError(
+            f"{path} has candles until {utc(of.last_ms)}, which is still to come.",
+            "Look at its column of times, or at the clock of this machine.",
+        )
+    venues = lean_ccxt.names()
+    if (
+        of.venue
+        and of.venue not in venues
+        and (near := get_close_matches(of.venue, venues, 1, 0.8))
+    ):
+        answer.lines.append(f"  {'note':<12}ccxt knows no {of.venue}; is it {near[0]}?")
+    told: dict[str, Any] = {**dict(of.lines()), "asks": list(of.asks)}
+    if of.asks:
+        answer.code = answer.code or UsageError.exit_code
+        answer.lines += [f"  ! {asked}" for asked in of.asks]
+    elif replace is not None:
+        home.prepare()
+        appended = store_of(home).append(imported(path, of), replace=replace)
+        answer.lines.append(f"  {'kept':<12}{kept(appended, replace)}")
+        told |= appended._asdict()
+    return told
+
+
+def failed(error: RRRError, answer: Answer) -> dict[str, Any]:
+    """One of several failed: the answer says so, and the first such code is its own."""
+    answer.code = answer.code or error.exit_code
+    answer.lines.append(f"  ! {error.what} {error.advice}")
+    return {"error": type(error).__name__, "what": error.what, "advice": error.advice}
 
 
 def kept(of: Appended, replace: bool) -> str:
@@ -134,43 +176,42 @@ def kept(of: Appended, replace: bool) -> str:
 
 def listed(home: Home, names: Sequence[str]) -> Answer:
     """Every series that is held."""
-    held = matching(store_of(home), names)
-    answer = Answer({"series": [one._asdict() for one in held]})
-    wide = max((len(name_of(one)) for one in held), default=0)
-    for one in held:
+    store, answer = store_of(home), Answer({"series": []})
+    chosen = matching(store, names)
+    wide = max(len(str(name)) for name in chosen)
+    for name in chosen:
+        try:
+            one = store.held(name)
+        except RRRError as error:
+            answer.lines.append(str(name))
+            answer.told["series"].append({**name._asdict(), **failed(error, answer)})
+            continue
         span = f"{stamp(one.first_ms)} to {stamp(one.last_ms)}"
-        answer.lines.append(
-            f"{name_of(one):<{wide}}  {one.candles:>11,}  {span}  {one.bytes / 1e6:>7.1f} MB"
-        )
+        size = f"{one.bytes / 1e6:>7.1f} MB"
+        answer.lines.append(f"{name!s:<{wide}}  {one.candles:>11,}  {span}  {size}")
+        answer.told["series"].append(one._asdict())
     return answer
+
+
+Read = tuple[Series, list[tuple[int, int]]]  # and when its venue confirms that nobody traded
 
 
 def checked(home: Home, names: Sequence[str], report: Path | None) -> Answer:
     """Look at every candle of these series, and at timeframes beside each other."""
     store, parts, beside = store_of(home), list[tuple[Coverage, list[str]]](), list[str]()
     answer = Answer({"series": [], "disagreements": []})
-    for _, of_one in groupby(matching(store, names), key=lambda one: (one.venue, one.symbol)):
-        read = [store.read(one.venue, one.symbol, one.timeframe) for one in of_one]
-        for series in read:
-            found, shown = examined(series), coverage(series)
-            lines = in_words(found)
-            parts.append((shown, lines))
-            answer.lines += [*lines, *(f"  {row}" for row in picture(shown)[1:]), ""]
-            told = {"name": found.name, "sound": found.sound, "candles": found.candles}
-            answer.told["series"].append(
-                told | {"missing": found.missing, "coverage": percent(shown), "lines": lines}
-            )
-            if not found.sound:
-                answer.code = DataError.exit_code
-        for fine, coarse in combinations(read, 2):
+    for _, of_one in groupby(matching(store, names), key=lambda one: one[:2]):
+        read = [found for name in of_one if (found := looked_at(store, name, parts, answer))]
+        for (fine, silent), (coarse, _) in combinations(read, 2):
             if coarse.timeframe_ms % fine.timeframe_ms:
                 continue
-            both = disagreements(fine, coarse)
+            both = disagreements(fine, coarse, silent)
             lines = disagreements_in_words(both)
             beside += [*lines, ""]
             told = {"fine": both.fine, "coarse": both.coarse, "unlike": len(both.unlike)}
+            told |= {"absent": len(both.absent)}
             answer.told["disagreements"].append(told | {"lines": lines})
-            if both.unlike:
+            if both.unlike or both.absent:
                 answer.code = DataError.exit_code
     answer.lines += beside
     if report is not None:
@@ -179,10 +220,36 @@ def checked(home: Home, names: Sequence[str], report: Path | None) -> Answer:
     return answer
 
 
+def looked_at(
+    store: Store, name: Name, parts: list[tuple[Coverage, list[str]]], answer: Answer
+) -> Read | None:
+    """One series by itself; nothing, where it cannot be read."""
+    try:
+        series, silent = store.read(*name), answered(store.folder(name))
+    except RRRError as error:
+        named, place = " ".join(name), len(answer.lines)
+        answer.lines.append(f"{named}: damaged")
+        answer.told["series"].append({"name": named, "sound": False, **failed(error, answer)})
+        parts.append((Coverage(named, "D", 0, np.zeros(0), 0, 0), answer.lines[place:]))
+        answer.lines.append("")
+        return None
+    found, shown = examined(series, silent), coverage(series, silent=silent)
+    lines = in_words(found)
+    parts.append((shown, lines))
+    answer.lines += [*lines, *(f"  {row}" for row in picture(shown)[1:]), ""]
+    quiet = sum(span.candles for span in found.silent)
+    told = {"name": found.name, "sound": found.sound, "candles": found.candles}
+    told |= {"missing": found.missing, "silent": quiet, "coverage": percent(shown)}
+    answer.told["series"].append(told | {"lines": lines})
+    if not found.sound:
+        answer.code = DataError.exit_code
+    return series, silent
+
+
 def lengthened(home: Home, timeframe: str, names: Sequence[str], replace: bool) -> Answer:
     """Make longer candles of the longest shorter ones that are held."""
     store, step_ms = store_of(home), timeframe_ms(timeframe)
-    made, answer = dict[tuple[str, str], Held](), Answer({"series": []})
+    made, answer = dict[tuple[str, str], Name](), Answer({"series": []})
     for one in matching(store, names):
         of_ms = timeframe_ms(one.timeframe)
         if of_ms < step_ms and step_ms % of_ms == 0:
@@ -190,7 +257,7 @@ def lengthened(home: Home, timeframe: str, names: Sequence[str], replace: bool) 
     if not made:
         raise NotFound(f"No shorter candles make {timeframe} ones.", "See `rrr data list`.")
     for one in made.values():
-        found = resampled(store.read(one.venue, one.symbol, one.timeframe), step_ms)
+        found = resampled(store.read(*one), step_ms, answered(store.folder(one)))
         appended = store.append(found.series, replace=replace)
         partial = [part._asdict() for part in found.partial]
         name = f"{one.venue}/{one.symbol}/{timeframe}"
@@ -203,24 +270,21 @@ def lengthened(home: Home, timeframe: str, names: Sequence[str], replace: bool) 
     return answer
 
 
-def matching(store: Store, names: Sequence[str]) -> list[Held]:
+def matching(store: Store, asked: Sequence[str]) -> list[Name]:
     """The series that are meant: VENUE, VENUE/SYMBOL or VENUE/SYMBOL/TIMEFRAME; or else all."""
-    held = store.series()
-    if not held:
+    names = store.names()
+    if not names:
         raise NotFound(f"{store.root} holds no candle yet.", NOTHING)
-    wanted = [name.strip("/").split("/") for name in names]
-    for name, parts in zip(names, wanted, strict=True):
-        if not any(begins(one, parts) for one in held):
-            raise NotFound(f"There is no series {name}.", "See `rrr data list`.")
-    return [one for one in held if not wanted or any(begins(one, parts) for parts in wanted)]
+    wanted = [one.strip("/").split("/") for one in asked]
+    for one, parts in zip(asked, wanted, strict=True):
+        if not any(begins(name, parts) for name in names):
+            there = dict.fromkeys("/".join(name[: len(parts)]) for name in names)
+            raise NotFound(f"There is no series {one}.", nearest(one, list(there)))
+    return [name for name in names if not wanted or any(begins(name, one) for one in wanted)]
 
 
-def begins(one: Held, parts: Sequence[str]) -> bool:
-    return name_of(one).split("/")[: len(parts)] == list(parts)
-
-
-def name_of(one: Held) -> str:
-    return f"{one.venue}/{one.symbol}/{one.timeframe}"
+def begins(name: Name, parts: Sequence[str]) -> bool:
+    return name[: len(parts)] == tuple(parts)
 
 
 def line() -> Line:
