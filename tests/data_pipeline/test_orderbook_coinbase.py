@@ -60,6 +60,25 @@ def test_a_gap_takes_every_book_until_its_own_snapshot() -> None:
     assert books.books[ETH].untradable == "messages 3 to 4 are missing"
 
 
+def test_while_no_book_can_be_traded_on_any_number_is_a_beginning() -> None:
+    books = opened()
+    books.take(message(1_000, "update"))
+    assert books.take(message(3, "snapshot", ("bid", "9", "4"))) == {BTC}
+    assert books.books[BTC].untradable == ""
+    assert books.take(message(4, "update", ("bid", "9", "5"))) == {BTC}
+    assert books.books[BTC].bids() == (Level(900, 500),)
+
+
+def test_a_number_older_than_the_beginning_is_none_that_was_seen_and_proves_nothing() -> None:
+    books = opened()
+    books.take(message(1_000, "update"))
+    books.take(message(1_001, "snapshot", ("bid", "9", "4")))
+    assert books.passed(1_001) is False
+    assert books.books[BTC].untradable == ""
+    assert books.passed(4) is True
+    assert books.books[BTC].untradable == "message 4 came after 1001"
+
+
 def test_other_channels_count_and_change_no_book() -> None:
     books = opened()
     assert books.take(heartbeat(2)) == frozenset()

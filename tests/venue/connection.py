@@ -47,7 +47,7 @@ class Connection:
 
     async def run(self) -> None:
         """Until the client leaves, or a fault cuts it off."""
-        await self._send(self._session.greeting(self._venue_ms()))
+        await self.send(self._session.greeting(self._venue_ms()))
         publishing = asyncio.create_task(self._publish())
         try:
             async for message in self._socket:
@@ -65,7 +65,7 @@ class Connection:
                 self._noted("cut")
                 self._cut()
                 return
-            await self._send(self._session.news(self._venue_ms()))
+            await self.send(self._session.news(self._venue_ms()))
             await self._send_late()
             await asyncio.sleep(tick_s)
 
@@ -77,9 +77,9 @@ class Connection:
         elif kind is WSMsgType.TEXT:
             message = _read(data)
             self._noted(f"says {data[:500]}")
-            await self._send(self._session.heard(message, self._venue_ms()))
+            await self.send(self._session.heard(message, self._venue_ms()))
 
-    async def _send(self, frames: Iterable[Frame]) -> None:
+    async def send(self, frames: Iterable[Frame]) -> None:
         """Everything is said before it may be lost: the session moves on."""
         passing = list(self._faulty(list(frames)))
         for frame in passing:

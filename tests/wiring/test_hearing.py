@@ -30,6 +30,8 @@ def test_what_is_not_well_is_named_with_its_instrument() -> None:
     assert said(WELL, deaf) == "kraken by WebSocket; ETH-USD candles and touch silent"
     odd = WELL._replace(refused=2)
     assert said(odd, WELL._replace(refused=1)).endswith("; 3 messages made no sense")
+    lost = said(WELL._replace(book="the checksum is wrong"))
+    assert lost.endswith("; BTC-USD order book: the checksum is wrong")
     behind = said(WELL, offset=Offset(2_040, 40, 900))
     assert behind.endswith("; this clock is at least 2 s behind")
     assert said(WELL, offset=Offset(-2_040, 40, 900)).endswith("2 s ahead")

@@ -110,6 +110,12 @@ def trading(shared: Parser) -> Parser:
         dest="set_record",
         help="keep all that an exchange says; --market replay --replay FOLDER hears it again",
     )
+    session.add_argument(
+        "--depth-levels",
+        metavar="N",
+        dest="set_depth_levels",
+        help="keep verified order books so deep; or else none",
+    )
     session.add_argument("--mode", **MODE, help="live says what it lacks")
     session.add_argument("--dry-run", action="store_true", help="another name of --mode paper")
     one.set_defaults(do=trade)

@@ -69,6 +69,13 @@ class Settings(Section):
     record: bool = yes_or_no(
         False, "Whether all that an exchange says is kept in data/recordings, to be replayed."
     )
+    depth_levels: int = whole(
+        0,
+        "levels",
+        0,
+        25,
+        "How deep a verified order book of each instrument is kept, of an exchange; 0: none.",
+    )
     symbols: Symbols = setting(
         (),
         "",

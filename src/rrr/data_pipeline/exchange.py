@@ -18,8 +18,10 @@ from threading import get_ident
 from typing import Any, Final
 
 from rrr.core.errors import Unavailable
-from rrr.core.events import Close, Touch
+from rrr.core.events import Close, Depth, Touch
 from rrr.core.market import Candle, Source
+from rrr.data_pipeline.books import Books, refuse_depth, touch_of
+from rrr.data_pipeline.books_dialects import Wanted
 from rrr.data_pipeline.exchange_client import Client, Manner, connect
 from rrr.data_pipeline.exchange_gaps import Gap, Noted, Why, nobody
 from rrr.data_pipeline.exchange_health import Health, Pulse
@@ -66,11 +68,13 @@ async def exchange(
     manner: Manner = _QUICKLY,
     noted: Noted = nobody,
     record: Path | None = None,
+    depth_levels: int = 0,
 ) -> AsyncIterator["Exchange"]:
     """The public candles of an exchange that ccxt knows: `past` of before, then so many, or all.
 
     `address` stands for the scheme and host of its addresses: a proxy, or a server of tests.
-    `noted` keeps the ledger of gaps; all that is heard is kept in the folder `record`.
+    `noted` keeps the ledger of gaps; all that is heard is kept in the folder `record`. A verified
+    order book of each instrument is kept where `depth_levels` of it are wanted.
     """
     about = {
         "exchange": name.strip().lower(),
@@ -80,18 +84,20 @@ async def exchange(
         "past": past,
         "address": address,
         "sockets": manner.sockets,
+        "depth_levels": depth_levels,
         "timeout_ms": manner.timeout_ms,
         "seed": (seed := random.getrandbits(32)),
     }
     if record:
         manner = replace(manner, chance=random.Random(seed).random)
     client = connect(name.strip().lower(), timeframe, address, manner, told, clock_ms)
+    refuse_depth(client.name, depth_levels, client.has_sockets)
     market = Exchange(client, candles, past, clock_ms, told, manner, noted)
     if record:
         client.recorder = Recorder(record, about, clock_ms, told, market.made_ms)
     try:
         await market.open(symbols)
-        market.listen()
+        market.listen(depth_levels)
         yield market
     finally:
         market.release()
@@ -131,6 +137,7 @@ class Exchange:
         self._readers: list[Reader] = []
         troubles = Troubles(client.name, clock_ms, told)
         self._rounds = Rounds(self._readers, troubles, clock_ms, manner, noted)
+        self._books: Books | None = None  # where depth is wanted
         self._timed_ms = 0
         self._hearing: asyncio.Task[None] | None = None
         self._brought: dict[int, tuple[int, Source]] = {}  # of each instrument: its last candle
@@ -169,8 +176,10 @@ class Exchange:
                     self._brought[candle.instrument] = close.at_ms, Source(candle.source)
                 # A time without any trade is proof of life now, and nothing in a history.
                 if close.candles or not past:
-                    touches = () if past or close.at_ms < end else self._touches(close)
-                    yield Arrival(close, touches, past, silent=self._silent(close))
+                    depths = () if past or close.at_ms < end else self._depths(close)
+                    touches = () if past or close.at_ms < end else self._touches(close, depths)
+                    silent = self._silent(close)
+                    yield Arrival(close, touches, past, silent=silent, depths=depths)
             begin = end
             self._heed()
 
@@ -188,7 +197,7 @@ class Exchange:
         except Trouble as trouble:
             raise self._unavailable(trouble) from trouble
 
-    def listen(self) -> None:
+    def listen(self, depth_levels: int = 0) -> None:
         """To sockets, where that is wanted and there are some."""
         if not self._client.has_sockets:
             return
@@ -196,9 +205,27 @@ class Exchange:
             Intake(one.index, one.symbol, one.pair, one.quoted.spec, self.timeframe_ms)
             for one in self._readers
         ]
-        sockets = Sockets(self._client, intakes, self._clock_ms, self._manner, self._told)
+        if depth_levels:
+            self._books = self._booked(depth_levels)
+            self._client.shown = self._books.answered
+        sockets = Sockets(
+            self._client, intakes, self._clock_ms, self._manner, self._told, self._books
+        )
         self._rounds.listening = Listening(sockets, intakes)
         self._hearing = asyncio.create_task(sockets.run())
+
+    def _booked(self, depth_levels: int) -> Books:
+        assert self._client.clocks is not None, "Made with a clock."
+        market = self._client.ccxt.market
+        wanted = [
+            Wanted(one.index, one.symbol, one.pair, one.quoted.spec, market(one.pair))
+            for one in self._readers
+        ]
+        books = Books(self.name, wanted, depth_levels, self._client.clocks.venue_ms)
+        if books.depth < depth_levels:
+            words = f"{self.name} proves {books.depth} levels of a book: no more are shown"
+            self._told("book_depth", words, {"exchange": self.name, "levels": books.depth})
+        return books
 
     async def deafen(self) -> None:
         if self._hearing is not None:
@@ -223,6 +250,7 @@ class Exchange:
                 source=source.name.lower(),
                 conflated=intake.conflated if intake else 0,
                 refused=intake.refused if intake else 0,
+                book=self._books.untradable(reader.pair) if self._books else None,
             )
             pulses.append(pulse)
         return Health(tuple(pulses), clocks.offset() if clocks else None)
@@ -236,15 +264,25 @@ class Exchange:
         known_ms = self._rounds.known_ms
         return tuple(i for i in close.missing if known_ms.get(i, -1) >= close.at_ms)
 
-    def _touches(self, close: Close) -> tuple[Touch, ...]:
-        """What was last seen of each instrument that has a candle."""
+    def _depths(self, close: Close) -> tuple[Depth, ...]:
+        """The verified book of each instrument that has a candle."""
+        if self._books is None:
+            return ()
+        pairs = (self._readers[candle.instrument].pair for candle in close.candles)
+        seen = (self._books.seen(pair, close.at_ms) for pair in pairs)
+        return tuple(depth for depth in seen if depth is not None)
+
+    def _touches(self, close: Close, depths: Sequence[Depth]) -> tuple[Touch, ...]:
+        """What was last seen of each instrument that has a candle: of its book, if it has one."""
         listening, clocks = self._rounds.listening, self._client.clocks
         if listening is None or clocks is None:
             return ()
         now_ms = clocks.venue_ms()
         there = (listening.intakes[candle.instrument] for candle in close.candles)
-        seen = (intake.touch(close.at_ms, now_ms) for intake in there)
-        return tuple(touch for touch in seen if touch is not None)
+        best = {depth.instrument: touch_of(depth) for depth in depths}
+        seen = [intake.touch(close.at_ms, now_ms) for intake in there]
+        told = {touch.instrument: touch for touch in seen if touch is not None} | best
+        return tuple(told[index] for index in sorted(told))
 
     def _heed(self) -> None:
         """A mistake of ours among the sockets is no reason to go on without them."""

@@ -126,6 +126,7 @@ class Client:
         self.clocks = clocks
         self.requests = requests
         self.recorder: Recorder | None = None  # of whoever wants to keep what is heard
+        self.shown: Callable[[str, str], None] = _nobody  # looks at each good answer: url, body
         self._turn = asyncio.Lock()
         self._sent_ms = 0
         self._strip = ccxt.on_rest_response
@@ -164,6 +165,11 @@ class Client:
         async with self._turn:
             trades = await self._answer(self.ccxt.fetch_trades, pair, None, limit, {"since": since})
             return trades, self.ccxt.last_json_response
+
+    async def book(self, pair: str, levels: int) -> None:
+        """A snapshot of so many levels: `shown` sees it."""
+        async with self._turn:
+            await self._answer(self.ccxt.fetch_order_book, pair, levels)
 
     async def rows(self, pair: str, begin: int, end: int) -> list[list[Any]]:
         """What opened from `begin` on, as far as the exchange goes back; all that closed by `end`.
@@ -231,6 +237,8 @@ class Client:
         """Each answer passes here before anybody reads it."""
         if self.recorder is not None:
             self.recorder.answered(url, method, status, headers, body)
+        if status == 200:
+            self.shown(url, body)
         self.requests.answered(headers)
         dates = [text for name, text in headers.items() if name.lower() == "date"]
         venue_ms = _date_ms(dates[0]) if dates else None
@@ -279,6 +287,10 @@ class Client:
     def _header(self, name: str) -> str:
         headers = self.ccxt.last_response_headers or {}
         return next((text.strip() for key, text in headers.items() if key.lower() == name), "")
+
+
+def _nobody(url: str, body: str) -> None:
+    """Looks."""
 
 
 def _moved(urls: Any, place: SplitResult) -> Any:

@@ -16,6 +16,7 @@ class Pulse(NamedTuple):
     source: str  # where its last candle came from: websocket, rest, built
     conflated: int  # touches that nobody saw, because a later one came
     refused: int  # messages that made no sense
+    book: str | None = None  # why its order book is not shown; empty: it is; None: nobody keeps it
 
 
 class Health(NamedTuple):

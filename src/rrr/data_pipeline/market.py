@@ -8,19 +8,24 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from rrr.core.events import Close, Touch
+from rrr.core.events import Close, Depth, Touch
 from rrr.data_pipeline.exchange_health import Health
 from rrr.data_pipeline.instruments import Spec
 
 
 class Arrival(NamedTuple):
-    """One closing time, with the touches that were seen at it."""
+    """One closing time, with the touches that were seen at it, and the order books.
+
+    A depth enters before its touch, so that who takes walks down what is there; what he did not
+    get there is not there at the touch a second time.
+    """
 
     close: Close
     touches: tuple[Touch, ...] = ()
     past: bool = False
     silent: tuple[int, ...] = ()  # of the missing ones: those of which we know that nobody traded
     late: bool = False  # known too late to open anything
+    depths: tuple[Depth, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

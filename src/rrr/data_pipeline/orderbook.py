@@ -36,6 +36,7 @@ class Book:
         assert kept == 0 or kept >= depth
         self.depth = depth
         self.untradable = NO_SNAPSHOT  # why; empty: it can be traded on
+        self.snapshots = 0
         self._kept, self._window = kept or depth, not kept
         self._bids, self._asks = _Side(-1), _Side(1)
 
@@ -45,6 +46,7 @@ class Book:
         """The book as it is; a side of `limit` levels goes on beyond them, unknown to us."""
         self._bids, self._asks = _Side(-1), _Side(1)
         self.untradable = ""
+        self.snapshots += 1
         for side, levels in ((self._bids, bids), (self._asks, asks)):
             for price, quantity in levels:
                 if not _possible(price, quantity):

@@ -1,7 +1,8 @@
 """Coinbase numbers the messages of a connection; one that is missing may be of any of its books.
 
-Every message of a connection is shown, whatever its channel. After a gap all books are untradable
-until each has a new snapshot, which a new subscription brings. What comes twice is not used twice.
+Every message of a connection is shown, or its number. After a gap all books are untradable until
+each has a new snapshot, which a new subscription brings; while none can be traded on, any number is
+a beginning. What comes twice is not used twice; what is older than the beginning proves nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,18 +25,36 @@ class CoinbaseBooks:
     def __init__(self, products: Mapping[str, Units], depth: int, *, kept: int = 1_000) -> None:
         self.books = {name: Book(depth, kept=max(kept, depth)) for name in products}
         self._units = dict(products)
-        self._last = -1  # the newest message of this connection: it begins with 0
+        self._first, self._last = 0, -1  # of this connection, without a gap
 
     def reconnected(self) -> None:
         """Another connection numbers anew, and begins without books."""
-        self._last = -1
+        self._first, self._last = 0, -1
         self._lose(NO_SNAPSHOT)
+
+    def passed(self, number: int) -> bool:
+        """A message had this number: whether it is news."""
+        expected = self._last + 1
+        if number < 0 or abs(number - expected) > _JUMP_MAX:
+            return False
+        if all(book.untradable for book in self.books.values()):
+            self._first = number
+        elif self._first <= number < expected:
+            return False
+        elif number > expected:
+            self._lose(f"messages {expected} to {number - 1} are missing")
+            self._first = number
+        elif number < self._first:
+            self._lose(f"message {number} came after {self._last}")
+            self._first = number
+        self._last = number
+        return True
 
     def take(self, message: object) -> frozenset[str]:
         """Whose books it was about; what it made of them is in the books."""
         match message:
             case {"sequence_num": int(number), "channel": str(channel)}:
-                if not self._follows(number):
+                if not self.passed(number):
                     return frozenset()
             case _:
                 return frozenset()
@@ -44,19 +63,13 @@ class CoinbaseBooks:
                 return frozenset(name for each in events for name in self._event(each))
         return frozenset()
 
-    def _follows(self, number: int) -> bool:
-        """Whether it is news. An older number came late: the gap that it left was seen."""
-        expected = self._last + 1
-        if not 0 <= number - expected <= _JUMP_MAX:
-            return False
-        if number > expected:
-            self._lose(f"messages {expected} to {number - 1} are missing")
-        self._last = number
-        return True
-
     def _event(self, event: object) -> Iterable[str]:
         match event:
-            case {"product_id": str(name), "type": kind, "updates": updates} if name in self.books:
+            case {"product_id": str(said), "type": kind, "updates": updates}:
+                # BTC-USDC is one book with BTC-USD, and is called so.
+                name = said if said in self.books else f"{said}C"
+                if name not in self.books:
+                    return
                 book, sides = self.books[name], self._sides(updates, self._units[name])
                 if isinstance(sides, str):
                     book.lose(sides)

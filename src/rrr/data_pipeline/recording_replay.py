@@ -70,6 +70,7 @@ async def replayed(
         told=told,
         manner=manner,
         noted=noted,
+        depth_levels=about.get("depth_levels", 0),
     )
     try:
         async with AsyncExitStack() as stack:

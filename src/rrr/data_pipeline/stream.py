@@ -14,6 +14,8 @@ from functools import partial
 from itertools import zip_longest
 from typing import Any, Final
 
+from rrr.data_pipeline.books import Books
+from rrr.data_pipeline.books_watch import Watch
 from rrr.data_pipeline.budget import backoff_ms
 from rrr.data_pipeline.exchange_client import MISREAD, Client, Manner
 from rrr.data_pipeline.exchange_pace import Messages, serving
@@ -49,6 +51,10 @@ class Following:
     deaf: int = 0  # and how often it was silent alone
     spared_until_ms: int = 0
 
+    @property
+    def of_candles(self) -> bool:
+        return self.stream.name in ("candles", "prints")
+
 
 class Sockets:
     """All subscriptions of one client."""
@@ -60,6 +66,7 @@ class Sockets:
         clock_ms: Callable[[], int],
         manner: Manner,
         told: Told,
+        books: Books | None = None,
     ) -> None:
         assert client.clocks is not None, "Made with a clock."
         self.news = asyncio.Event()  # a candle is said to have closed
@@ -69,7 +76,10 @@ class Sockets:
         self._clock_ms, self._told = clock_ms, told
         self._wait, self._chance = manner.wait, manner.chance
         self._silence = Silence(Patience(manner.silence_ms, _UNKNOWN_MS, _SILENCE_MS_MAX))
+        self._books = books
+        self._watch = Watch(client, books, clock_ms, manner, told) if books else None
         self._following = self._planned([self._wanted(intake) for intake in intakes])
+        self._booked = {e.intake.pair: e for e in self._following if e.stream.name == "book"}
         self._messages = Messages(client.name, manner.monotonic_ms, manner.wait)
         self._tries = 0
         self._dial_ms = 0  # not before
@@ -102,7 +112,7 @@ class Sockets:
     def deaf(self, symbol: str, opened_at_ms: int) -> None:
         """REST says what its stream did not: that is ended and opened again."""
         now_ms = self._clock_ms()
-        mine = [each for each in self._of(symbol) if each.stream.name != "touch" and each.up]
+        mine = [each for each in self._of(symbol) if each.of_candles and each.up]
         if mine and now_ms >= mine[0].spared_until_ms:
             heard_nothing = Verdict(mine[0].stream, now_ms - opened_at_ms, 0)
             self._end([heard_nothing], now_ms)
@@ -125,7 +135,7 @@ class Sockets:
         return streams[:most]
 
     def _wanted(self, intake: Intake) -> list[Following]:
-        """Its candles, or the prints that make them, and its touch: as far as ccxt has them."""
+        """Its candles, or the prints that make them, its touch and book: as ccxt has them."""
         ccxt, has, pair = self._ccxt, self._ccxt.has, intake.pair
         found = []
 
@@ -152,6 +162,8 @@ class Sockets:
             add("touch", lambda: ccxt.watch_bids_asks([pair], {}), touch)
         elif has.get("watchTicker") is True:
             add("touch", lambda: ccxt.watch_ticker(pair), touch)
+        if self._watch is not None:
+            add("book", partial(self._watch.follow, pair), lambda said: False)
         return found
 
     def _stamp(self, ticker: Any) -> int | None:
@@ -200,7 +212,7 @@ class Sockets:
         now_ms, before = self._clock_ms(), each.intake.opened_at_ms
         if not each.up:
             each.up = True
-            if each.stream.name != "touch":
+            if each.of_candles:
                 each.intake.resumed(self._clocks.venue_ms())
         if not each.take(said):
             return
@@ -285,7 +297,7 @@ class Sockets:
         each.up = False
         if each.stream.name == "touch":
             each.intake.blind()
-        else:
+        elif each.of_candles:
             each.intake.broken(self._clocks.venue_ms())
 
     def _steady(self, now_ms: int) -> None:
@@ -310,7 +322,7 @@ class Sockets:
                 made.dressed, made.ended = True, False
                 made.throttle = self._messages.turn
                 parse = made.handle_text_or_binary_message
-                made.handle_text_or_binary_message = partial(self._frame, url, parse)
+                made.handle_text_or_binary_message = partial(self._frame, made, parse)
             return made
 
         def ended(said: Callable[[Any, Any], None], made: Any, why: Any) -> None:
@@ -325,28 +337,42 @@ class Sockets:
         ccxt.client, ccxt.on_connected = client, connected
         ccxt.on_error, ccxt.on_close = partial(ended, on_error), partial(ended, on_close)
 
-    def _frame(self, url: str, parse: Callable[[Any], None], data: Any) -> None:
+    def _frame(self, made: Any, parse: Callable[[Any], None], data: Any) -> None:
         """What cannot be read is dropped: left to itself, ccxt would never listen again."""
         from ccxt.base.errors import BaseError
 
+        text = data if isinstance(data, str) else bytes(data).decode(errors="replace")
         if self._client.recorder is not None:
-            text = data if isinstance(data, str) else bytes(data).decode(errors="replace")
-            self._client.recorder.heard(url, text)
+            self._client.recorder.heard(made.url, text)
         try:
-            parse(data)
+            if self._books is None or not self._is_of_a_book(self._books, made, text):
+                parse(data)
         except (BaseError, *MISREAD):
             self.unreadable += 1
             venue_ms = self._clocks.venue_ms()
             for each in self._following:
-                if each.up and each.stream.name != "touch":
+                if each.up and each.of_candles:
                     each.intake.broken(venue_ms)
                     each.intake.resumed(venue_ms)
+
+    def _is_of_a_book(self, books: Books, made: Any, text: str) -> bool:
+        """Then it is nobody else's; what comes after a connection's end has no continuation."""
+        if made.ended:
+            return False
+        news = books.frame(made.url, text)
+        for pair in news.pairs & self._booked.keys():
+            each = self._booked[pair]
+            each.up, each.deaf, each.failed = True, 0, 0
+            self._silence.heard(each.stream, self._clock_ms())
+        return news.ours
 
     def _ended(self, made: Any, why: Any) -> None:
         if made.ended:
             return  # It ends with an error and is then closed: once is enough.
         made.ended = True
         self.ended += 1
+        if self._books is not None:
+            self._books.ended(made.url)
         if self._client.recorder is not None:
             self._client.recorder.cut(made.url, str(why))
         self._broken(f"{type(why).__name__}" if isinstance(why, Exception) else f"code {why}")

@@ -69,6 +69,7 @@ async def market_of(
                         manner=Manner(sockets=True),
                         noted=teller.gap,
                         record=recording_of(home, name) if settings.record else None,
+                        depth_levels=settings.depth_levels,
                     )
                     opened.append(await stack.enter_async_context(market))
 

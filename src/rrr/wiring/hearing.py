@@ -37,6 +37,7 @@ def _faults(health: Health) -> list[str]:
         for pulse in health.pulses
         if (down := [name for name, up in pulse.streams.items() if not up])
     ]
+    faults += [f"{pulse.symbol} order book: {pulse.book}" for pulse in health.pulses if pulse.book]
     if refused := sum(pulse.refused for pulse in health.pulses):
         faults.append(f"{count(refused, 'message')} made no sense")
     offset = health.offset

@@ -110,7 +110,7 @@ class Opinions:
         self.recent.extend(closes)
         self.voice.warm(closes)
         self.past += [close.at_ms for close in closes]
-        return [Moment((one.close, *one.touches)) for one in run]
+        return [Moment((one.close, *one.depths, *one.touches)) for one in run]
 
     async def _thought(self, run: Sequence[Arrival]) -> list[Moment]:
         if self.past:
@@ -128,7 +128,9 @@ class Opinions:
         for one, signals in zip(run, told, strict=True):
             if one.late:
                 signals = [signal for signal in signals if signal.conviction_bps <= 0]
-            moments.append(Moment((one.close, *one.touches, *events, *signals), also=also))
+            moments.append(
+                Moment((one.close, *one.depths, *one.touches, *events, *signals), also=also)
+            )
             events, also = [], None
         return moments
 
