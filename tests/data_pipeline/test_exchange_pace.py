@@ -135,6 +135,24 @@ async def test_candles_come_first_and_what_is_too_much_is_named(
     await client.close()
 
 
+async def test_a_touch_vouches_for_no_stream_that_never_spoke() -> None:
+    told, time = Teller(), Time()
+    client = connect("kraken", "1m", None, Manner(sockets=True), told, time)
+    spec = Spec("kraken", "BTC-USD", "BTC", "USD", 2, 8, 1, 1, 1, 1, inferred=False)
+    sockets = stream.Sockets(
+        client, [Intake(0, "BTC-USD", "BTC/USD", spec, 60_000)], time, Manner(), told
+    )
+    candles, touch = sockets._following
+    for each in (candles, touch):
+        sockets._silence.expect(each.stream, time())
+    for _ in range(200):
+        time.now_ms += 1_000
+        said = {"bid": 100.0 + time() % 7, "ask": 110.0}
+        sockets._heard(touch, said)
+    assert [one.stream for one in sockets._silence.verdicts(time())] == [candles.stream]
+    await client.close()
+
+
 def test_an_exchange_of_which_nothing_is_known_is_treated_with_care() -> None:
     assert serving("nobody").message_ms >= max(serving(n).message_ms for n in ("kraken", "binance"))
     assert serving("nobody").streams_max <= serving("kraken").streams_max

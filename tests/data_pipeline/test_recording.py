@@ -1,17 +1,19 @@
+import asyncio
 import gzip
 import json
 import random
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from rrr.core.errors import DataError, NotFound, StorageFailed
+from rrr.core.errors import DataError, NotFound, StorageFailed, Unavailable
 from rrr.core.market import Source
+from rrr.data_pipeline.exchange import Exchange
 from rrr.data_pipeline.market import Arrival
 from rrr.data_pipeline.recording import Line, Recorder, recorded
-from rrr.data_pipeline.recording_replay import replayed
+from rrr.data_pipeline.recording_replay import Replayed, _Player, replayed
 from tests.data_pipeline.exchanges import NOON_MS, Teller
 from tests.data_pipeline.live import VENUES, during, living, numbers
 from tests.data_pipeline.loopback import Time
@@ -84,6 +86,16 @@ async def test_a_recording_without_an_answer_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="ends before its first candle"):
         async with replayed(tmp_path, Teller(), timeout_ms=PATIENT_MS):
             raise AssertionError("It must not open.")
+
+
+async def test_a_recording_has_no_history_of_before_it_began() -> None:
+    playing = asyncio.create_task(asyncio.sleep(0))
+    player = _Player(NOON_MS, iter(()), PATIENT_MS)
+    market = Replayed(cast(Exchange, None), Path("mine"), player, playing)
+    with pytest.raises(Unavailable, match="mine holds no candles of before it began"):
+        market.history(9)
+    assert not player.moving.is_set(), "Nothing passes before somebody listens."
+    await playing
 
 
 def test_what_is_kept_is_what_was_said(tmp_path: Path) -> None:

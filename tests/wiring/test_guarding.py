@@ -14,7 +14,7 @@ from rrr.trading.engine.engine import Moment
 from rrr.trading.risk import guard as guards
 from rrr.trading.risk.guard import LOOKS, Guard
 from rrr.wiring.tasks import House, command, decide
-from rrr.wiring.watching import judge, limits_of, look
+from rrr.wiring.watching import guard, judge, limits_of, look
 from tests.storm import homes, lives
 from tests.wiring.daemons import BASELINE, COMMAND, HUMAN, events, heard, living, rows, stopped
 from tests.wiring.rooms import deciding, housed
@@ -65,6 +65,15 @@ async def test_a_person_who_resumes_knows_better_until_something_else_is_wrong(
     assert "7 MB are free (limit 500 MB)" in notes[2]
     assert "all has been well" in notes[3]
     assert (notes[1], notes[4]) == ("I know", "mine")
+
+
+async def test_what_was_told_last_becomes_a_row_too(tmp_path: Path) -> None:
+    async with housed(tmp_path, speed=HUMAN) as house:
+        house.stop.set()
+        house.teller.fact("stream_trouble", "it ended", {})
+        await guard(house)
+    found = lives.ask(tmp_path / "paper.db", "SELECT name FROM system_events ORDER BY id DESC")
+    assert found[0] == ("stream_trouble",)
 
 
 async def test_a_market_that_waits_for_us_is_told_once_and_never_halted(

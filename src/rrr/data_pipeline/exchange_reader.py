@@ -5,7 +5,7 @@ time without trades. Of closing times that are over, what comes late or changes 
 a socket said otherwise.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 from rrr.core.errors import Unavailable
@@ -38,6 +38,8 @@ class Reader:
     unconfirmed: dict[int, Candle | None] = field(
         default_factory=dict
     )  # a socket's, not yet REST's
+    given_up: set[int] = field(default_factory=set)  # closed without it, and nobody knew why
+    quiet: list[int] = field(default_factory=list)  # of these: where REST says now, nobody traded
 
     async def candles(self, begin: int, end: int) -> dict[int, Candle]:
         """By opening time: those that open from `begin` on and close by `end`."""
@@ -52,6 +54,7 @@ class Reader:
         self._tell_refused(found, begin)
         if follows:
             compared = self._compare(found, begin, near=near)
+            self.quiet = sorted(self._untraded(found)) if near else []
             self._tell_late(found, begin, compared)
             self.known_at = max(found.candles, default=self.known_at)
             self.known = found.candles.get(self.known_at, self.known)
@@ -80,6 +83,12 @@ class Reader:
             if at < begin and not same and not nobody_traded:
                 self.tell_differs(at, rest, candle)
         return said.keys()
+
+    def _untraded(self, found: Read) -> Iterator[int]:
+        for at in self.given_up - found.refused.keys():
+            candle = found.candles.get(at)
+            if candle is None or candle.volume == 0:
+                yield at
 
     def _tell_late(self, found: Read, begin: int, compared: Collection[int]) -> None:
         for at, candle in found.candles.items():

@@ -79,7 +79,9 @@ class Rounds:
                 one.tries = 0
                 one.settle(reader.index, self._settled(reader, found, begin, end), self._clock_ms())
         for reader in one.pending:
-            self._note(reader.symbol, range(begin, end, reader.client.step_ms), Why.GAP)
+            times = range(begin, end, reader.client.step_ms)
+            self._note(reader.symbol, times, Why.GAP)
+            reader.given_up.update(times)
         waiting = {reader.index for reader in one.pending}
         known = [reader.index for reader in self._readers if reader.index not in waiting]
         self.known_ms |= dict.fromkeys(known, end)
@@ -146,6 +148,8 @@ class Rounds:
 
     def _settled(self, reader: Reader, found: Column, begin: int, end: int) -> Column:
         """REST's candles, with what the socket said of them."""
+        self._note(reader.symbol, reader.quiet, Why.NO_TRADES)
+        reader.given_up, reader.quiet = set(), []
         settled = {}
         for at in range(begin, end, reader.client.step_ms):
             candle = found.get(at)

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from rrr.core.errors import DataError
+from rrr.core.errors import DataError, Unavailable
+from rrr.core.events import Close
 from rrr.data_pipeline.exchange import Exchange, Manner, exchange
 from rrr.data_pipeline.exchange_gaps import Noted, nobody
 from rrr.data_pipeline.exchange_troubles import Told
@@ -91,6 +92,7 @@ class Replayed:
     ) -> None:
         self._market, self._place = market, place
         self._player, self._playing = player, playing
+        player.moving.clear()  # until somebody listens
 
     @property
     def about(self) -> Mapping[str, Any]:
@@ -99,6 +101,13 @@ class Replayed:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._market, name)
+
+    def history(self, candles: int) -> list[Close]:
+        """Raise Unavailable: whoever waits for it lets no time pass, and is never answered."""
+        raise Unavailable(
+            f"{self._place} holds no candles of before it began.",
+            "Replay it with --signals baseline, or a strategy.",
+        )
 
     async def arrivals(self, after_ms: int) -> AsyncIterator[Arrival]:
         """What arrived; time stands still while one is met."""
@@ -140,7 +149,7 @@ class _Player:
         self._numbers = count()
         self._sleepers: list[tuple[int, int, asyncio.Future[None]]] = []
         self._asked: dict[str, deque[asyncio.Future[Line]]] = {}
-        self._kept: dict[str, Line] = {}  # answers to what nobody has asked yet
+        self._kept: deque[Line] = deque(maxlen=_KEPT)  # answers to what nobody has asked yet
         self._sockets: dict[str, _Socket] = {}
 
     def clock_ms(self) -> int:
@@ -183,8 +192,10 @@ class _Player:
 
     async def answer(self, url: str) -> Line:
         """The next one to this; TimeoutError where there was none in time."""
-        if (kept := self._kept.pop(url, None)) and self._now_ms - kept.at_ms < self._timeout_ms:
-            return kept
+        while kept := next((line for line in self._kept if line.url == url), None):
+            self._kept.remove(kept)
+            if self._now_ms - kept.at_ms < self._timeout_ms:
+                return kept
         future: asyncio.Future[Line] = asyncio.get_running_loop().create_future()
         self._asked.setdefault(_timeless(url), deque()).append(future)
         late = asyncio.ensure_future(self.wait(self._timeout_ms / 1000))
@@ -203,9 +214,7 @@ class _Player:
         for future in asking:
             future.set_result(line)
         if not asking:
-            self._kept[line.url] = line
-            if len(self._kept) > _KEPT:
-                del self._kept[next(iter(self._kept))]
+            self._kept.append(line)
 
     async def _until(self, at_ms: int) -> None:
         """Wake those who sleep, each at its time."""

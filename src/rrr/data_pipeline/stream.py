@@ -221,7 +221,7 @@ class Sockets:
         if each.stream.name == "touch":
             # The venue speaks of it: whether nobody traded meanwhile, REST will say; see `deaf`.
             for other in self._of(each.intake.symbol):
-                if other is not each:
+                if other is not each and other.up:
                     self._silence.quiet(other.stream, now_ms)
         if each.intake.opened_at_ms != before:
             self.news.set()

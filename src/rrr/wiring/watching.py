@@ -46,6 +46,7 @@ async def guard(house: House) -> None:
                 told_s += HEARTBEAT_S
                 house.teller.note(heartbeat(figures))
             await pause(house, EVERY_S)
+        await write_facts(house)
     finally:
         lag.cancel()
 
