@@ -222,9 +222,21 @@ async def test_rows_may_come_twice_and_in_any_order_but_not_contradict_each_othe
     assert "it came twice, and differently" in told[0][1]
 
 
+@pytest.mark.parametrize("at", [-1, 0, 10**15])
+async def test_a_candle_of_no_possible_time_is_no_silence(at: int) -> None:
+    def twist(_: str, rows: list[Row]) -> list[Row]:
+        return [*rows[:-1], rows[-1]._replace(opened_at_ms=at)]
+
+    clock = Time(START_MS)
+    refused = pytest.raises(Unavailable, match="something of another shape")
+    with Loopback(clock, twist=twist) as server, refused:
+        async with opened(server, clock, candles=3):
+            raise AssertionError("It must not open.")
+
+
 async def test_stamps_that_jump_back_or_ahead_are_nobodys_candles() -> None:
     def twist(_: str, rows: list[Row]) -> list[Row]:
-        astray = [rows[-1]._replace(opened_at_ms=at) for at in (0, 60_000, minute(10**6))]
+        astray = [rows[-1]._replace(opened_at_ms=at) for at in (60_000, minute(-999), minute(600))]
         return [*rows, *astray]
 
     clock, told = Time(START_MS), Teller()

@@ -1,8 +1,27 @@
 """What was given up is looked up later: whether anybody traded, REST knows once it answers."""
 
+import asyncio
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
-from rrr.data_pipeline.exchange import Exchange, Gap, Manner, Why, exchange
+from rrr.core.market import Candle, Source
+from rrr.data_pipeline.exchange import (
+    GRACE_MS,
+    PATIENCE_MS,
+    Exchange,
+    Gap,
+    Manner,
+    Why,
+    exchange,
+)
+from rrr.data_pipeline.exchange_reader import Reader
+from rrr.data_pipeline.exchange_rounds import Listening, Rounds
+from rrr.data_pipeline.exchange_troubles import Troubles
+from rrr.data_pipeline.instruments import Spec
+from rrr.data_pipeline.intake import Intake
+from rrr.data_pipeline.stream import Sockets
 from tests.data_pipeline.exchanges import NOON_MS, START_MS, Teller
 from tests.data_pipeline.loopback import Loopback, Row, Time, right, says, walk
 
@@ -43,3 +62,58 @@ async def test_of_a_gap_that_nobody_traded_the_ledger_says_so_later(
     known_later = [] if traded else [Gap("ETH-USD", NOON_MS, Why.NO_TRADES)]
     assert gaps == [Gap("ETH-USD", NOON_MS, Why.GAP), *known_later]
     assert told.names().count("late_candle") == int(traded)
+
+
+STEP_MS = 60_000
+BTC = Spec("kraken", "C-USD", "C", "USD", 2, 8, 1, 1, 1, 1, inferred=False)
+
+
+class Asked:
+    """An instrument that REST takes three seconds to tell of; its socket has said all of it."""
+
+    def __init__(self, index: int, clock: Time, asked: list[int]) -> None:
+        self.index, self.symbol, self.client = (
+            index,
+            f"C{index}-USD",
+            SimpleNamespace(step_ms=STEP_MS),
+        )
+        self.known_at, self.known = NOON_MS - STEP_MS, None
+        self.refused: dict[int, str] = {}
+        self.unconfirmed: dict[int, Candle | None] = {}
+        self.given_up: set[int] = set()
+        self.quiet: list[int] = []
+        self.intake = Intake(index, self.symbol, "C/USD", BTC, STEP_MS)
+        self.intake.resumed(NOON_MS - 1)
+        self._clock, self._asked = clock, asked
+
+    def says(self, at: int) -> None:
+        self.intake.rows([[at, 1.0, 2.0, 1.0, 2.0, 5.0]], at + STEP_MS - 1)
+        self.intake.rows([[at + STEP_MS, 2.0, 2.0, 2.0, 2.0, 1.0]], at + STEP_MS + 10)
+
+    async def candles(self, begin: int, end: int) -> dict[int, Candle]:
+        await self._clock.wait(3)
+        self._asked.append(self.index)
+        self.known_at = begin
+        return {begin: Candle(self.index, 100, 200, 100, 200, 5 * 10**8, Source.REST)}
+
+
+async def test_where_rest_is_too_slow_for_all_whole_streams_speak() -> None:
+    clock, asked, gaps = Time(NOON_MS + STEP_MS + 10), list[int](), list[Gap]()
+    some = [Asked(index, clock, asked) for index in range(20)]
+    readers = cast(list[Reader], some)
+    troubles = Troubles("kraken", clock, Teller())
+    rounds = Rounds(readers, troubles, clock, Manner(clock.wait), gaps.append)
+    sockets = SimpleNamespace(news=asyncio.Event(), quiet=None, deaf=None)
+    rounds.listening = Listening(cast(Sockets, sockets), [one.intake for one in some])
+    for minute in range(2):
+        begin = NOON_MS + minute * STEP_MS
+        clock.at_ms = max(clock.at_ms, begin + STEP_MS + 10)
+        for one in some:
+            one.says(begin)
+        found = await rounds.columns(begin, begin + STEP_MS)
+        assert clock() <= begin + STEP_MS + GRACE_MS + PATIENCE_MS + 3_000
+        assert all(column.keys() == {begin} for column in found)
+        confirmed = len(asked)
+        assert len(gaps) == 20 * (minute + 1) - confirmed
+    assert {gap.why for gap in gaps} == {Why.UNCONFIRMED}
+    assert len(set(asked)) == len(asked), "Who waits for longest is asked first."

@@ -59,6 +59,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     "null": (says(200, "null"), ""),
     "other": (says(200, '{"error": [], "result": [1], "products": 7, "candles": "no"}'), ""),
     "NaN": (without_numbers, ""),
+    "endless": (says(200, '{"error": [], "result": {"a": 1e10000000}}'), "beyond all bounds"),
     "deep": (says(200, "[" * 100_000), ""),
     "refusal": (says(200, '{"error": ["EGeneral:Internal error"]}'), ""),
 }

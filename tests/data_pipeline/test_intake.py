@@ -105,6 +105,16 @@ def test_nonsense_makes_no_candle(nonsense: Any) -> None:
     assert made.said(NOON_MS).candle is None
 
 
+@pytest.mark.parametrize("nonsense", [row(close=99.123456789), row(NOON_MS + 1)])
+def test_nonsense_neither_passes_for_silence_nor_stands_in_the_way(nonsense: Any) -> None:
+    made = listening()
+    made.rows([nonsense], NOON_MS + 1)
+    assert made.refused == 1
+    assert not made.said(NOON_MS).whole
+    made.rows([row()], NOON_MS + 2)
+    assert made.said(NOON_MS) == Said(candle(), whole=True)
+
+
 def test_after_nonsense_a_candle_is_whole_when_it_was_said_again() -> None:
     made = listening()
     made.rows([row(volume=1.0)], NOON_MS + 1)
@@ -126,6 +136,19 @@ def test_prints_become_a_candle_when_they_have_settled() -> None:
     made.prints([trade(NEXT_MS + 500, 101.0, 10)], NEXT_MS + 500)
     expected = candle(volume="2.0", source=Source.BUILT)
     assert made.said(NOON_MS) == Said(expected, whole=True, closed=True)
+
+
+def test_a_print_that_comes_after_its_candle_was_asked_for_leaves_it_in_doubt() -> None:
+    made = intake()
+    made.build()
+    made.resumed(NOON_MS - 1)
+    made.prints([trade(NOON_MS + 1, 100.0, 1)], NOON_MS + 1)
+    made.touched(ticker(), NEXT_MS + 900, NEXT_MS + 900)
+    assert made.said(NOON_MS).whole
+    made.prints([trade(NEXT_MS - 1, 101.5, 2)], NEXT_MS + 1_000)
+    assert not made.said(NOON_MS).whole
+    made.prints([trade(NEXT_MS + 1, 101.5, 3)], NEXT_MS + 1_000)
+    assert made.said(NEXT_MS, over=True).whole
 
 
 def test_a_print_that_makes_no_sense_leaves_its_time_in_doubt() -> None:

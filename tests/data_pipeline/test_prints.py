@@ -147,7 +147,8 @@ def test_an_interval_is_told_once() -> None:
         (one(BEGIN + STEP, quantity=0), Seen.IMPOSSIBLE, False),
         (one(BEGIN + STEP, quantity=-1), Seen.IMPOSSIBLE, False),
         (one(BEGIN + STEP, price=END), Seen.IMPOSSIBLE, False),
-        (one(BEGIN + STEP, quantity=END - 1), Seen.IMPOSSIBLE, False),
+        (one(BEGIN + STEP, quantity=END - 1, name="2"), Seen.IMPOSSIBLE, False),
+        (one(BEGIN + STEP + 50), Seen.UNSURE, False),
         (one(-1), Seen.IMPOSSIBLE, False),
         (Print(BEGIN + STEP, 1.5, 1), Seen.IMPOSSIBLE, False),  # type: ignore[arg-type]
         (Print(BEGIN + STEP, True, 1), Seen.IMPOSSIBLE, False),

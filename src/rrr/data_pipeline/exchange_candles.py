@@ -1,15 +1,13 @@
 """A row of an exchange becomes a candle of whole numbers, or it is refused with its reason."""
 
-from collections.abc import Iterable
-from decimal import Decimal
-from math import inf, isfinite
+from collections.abc import Iterable, Sequence
+from math import inf
 from typing import Any, NamedTuple
 
 from rrr.core.market import Candle, Source
 from rrr.data_pipeline.instruments import Spec, price_end
+from rrr.data_pipeline.prints import END, units
 from rrr.data_pipeline.recorded_rows import PRICES
-
-_VOLUME_END = 1 << 63
 
 
 class Read(NamedTuple):
@@ -38,7 +36,7 @@ def read(
     candles = {}
     for opened_at_ms, row in sorted(seen.items()):
         if opened_at_ms not in refused:
-            candle = _candle(row, instrument, spec)
+            candle = candle_of(row, instrument, spec)
             if isinstance(candle, str):
                 refused[opened_at_ms] = candle
             else:
@@ -54,25 +52,32 @@ def plausible(row: list[Any]) -> bool:
     return 0 < low <= min(opened, closed) <= max(opened, closed) <= high < inf > volume >= 0
 
 
-def _candle(row: list[Any], instrument: int, spec: Spec) -> Candle | str:
-    numbers = row[1:]
-    if len(numbers) != len(PRICES) + 1:
+def candle_of(row: Sequence[Any], instrument: int, spec: Spec) -> Candle | str:
+    """A row as REST's candle, or why it is none; of the volume whole grains are kept."""
+    if len(row) != len(PRICES) + 2:
         return f"it has {len(row)} fields, not {len(PRICES) + 2}"
-    for name, number in zip((*PRICES, "volume"), numbers, strict=True):
-        if not isinstance(number, int | float) or not isfinite(number):
-            return f"its {name} is no number"
-        if number < 0 or (number == 0 and name != "volume"):
-            return f"its {name} is {number:g}"
-    exact = [Decimal(repr(number)).scaleb(spec.points) for number in numbers[:-1]]
-    volume = int(Decimal(repr(numbers[-1])).scaleb(spec.grains))
-    for name, number, points in zip(PRICES, numbers, exact, strict=False):
-        if points != int(points):
-            return f"its {name} {number!r} has more decimals than its points, {spec.points}"
-        if points >= price_end(spec):
-            return f"its {name} {number:g} does not fit into 64 bits"
-    if volume >= _VOLUME_END:
-        return f"its volume {numbers[-1]:g} does not fit into 64 bits"
-    opened, high, low, closed = map(int, exact)
+    prices = []
+    for name, number in zip(PRICES, row[1:], strict=False):
+        points = units(number, spec.points, end=price_end(spec))
+        if isinstance(points, str) or not points:
+            return f"its {name} {_wrong(number, points, f'points, {spec.points}')}"
+        prices.append(points)
+    volume = units(row[-1], spec.grains, cut=True)
+    if isinstance(volume, str):
+        return f"its volume {_wrong(row[-1], volume, f'grains, {spec.grains}')}"
+    opened, high, low, closed = prices
     if not low <= min(opened, closed) <= max(opened, closed) <= high:
         return "its high and low do not hold its open and close"
     return Candle(instrument, opened, high, low, closed, volume, Source.REST)
+
+
+def _wrong(number: Any, why: int | str, grid: str) -> str:
+    if type(number) not in (int, float) or why == "is no number":
+        return "is no number"
+    if abs(number) >= END:
+        return "does not fit into 64 bits"
+    if number <= 0:
+        return f"is {number:g}"
+    if why == "does not fit into 64 bits":
+        return f"{number:g} {why}"
+    return f"{number!r} has more decimals than its {grid}"

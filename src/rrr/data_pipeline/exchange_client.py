@@ -29,6 +29,8 @@ PAUSE_ASKED_S_MAX: Final = 86_400.0
 
 _PAGE = 100  # where ccxt does not say what an exchange serves at once
 _TICK_SIZE = 4  # ccxt.TICK_SIZE
+_AHEAD_MS = 86_400_000  # no clocks are further apart
+_NEVER_MS = 1 << 62
 _DATES_ARE_CUT_MS = 999  # to whole seconds
 
 # What ccxt stumbles over when a message has another shape than it expects.
@@ -40,6 +42,20 @@ MISREAD: Final = (
     ArithmeticError,
     RecursionError,
 )
+
+_SMALL: Final = re.compile(r"e[-+]?\d{4}")  # found quickly, and rarely there
+_GREAT: Final = re.compile(r"E[-+]?\d{4}")
+_ENDLESS: Final = re.compile(r'[":,\[\s][-+]?[\d.]+[eE][-+]?\d{4,}[",\]}\s]')
+
+
+def is_endless(text: str) -> bool:
+    """Whether it holds a number of more digits than there is time for: ccxt would write them out.
+
+    >>> is_endless('{"price": "1e10000000"}'), is_endless('{"price": 1e9, "id": "12e45678-0"}')
+    (True, False)
+    """
+    maybe = _SMALL.search(text) or _GREAT.search(text)
+    return maybe is not None and _ENDLESS.search(text) is not None
 
 
 def monotonic_ms() -> int:
@@ -131,6 +147,8 @@ class Client:
         self._sent_ms = 0
         self._strip = ccxt.on_rest_response
         ccxt.on_rest_response, ccxt.throttle = self._answered, self._paced
+        self._parse = ccxt.parse_ohlcv
+        ccxt.parse_ohlcv = self._row
 
     @property
     def has_sockets(self) -> bool:
@@ -231,12 +249,22 @@ class Client:
         if self.clocks is not None:
             self._sent_ms = self.clocks.now_ms()
 
+    def _row(self, said: Any, market: Any = None) -> list[Any]:
+        """ccxt leaves out what has no time, or another one, as if nobody had traded then."""
+        row: list[Any] = self._parse(said, market)
+        now_ms = self.clocks.venue_ms() if self.clocks else _NEVER_MS
+        if type(row[0]) is not int or not 0 < row[0] < now_ms + _AHEAD_MS:
+            raise ValueError("A candle of no possible time.")
+        return row
+
     def _answered(
         self, status: int, reason: str, url: str, method: str, headers: Any, body: str, *more: Any
     ) -> Any:
         """Each answer passes here before anybody reads it."""
         if self.recorder is not None:
             self.recorder.answered(url, method, status, headers, body)
+        if is_endless(body):
+            raise Trouble("nonsense", "answers with a number beyond all bounds")
         if status == 200:
             self.shown(url, body)
         self.requests.answered(headers)

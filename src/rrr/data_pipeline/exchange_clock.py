@@ -12,6 +12,7 @@ from rrr.data_pipeline.venue_clock import Jump, Jumps, Kind, Offset, Sample, Ven
 
 LIMIT_MS: Final = 1_000  # beyond it a person should look
 
+_KEPT_MS: Final = 1_000  # clocks do not drift apart within; an answer changes it at once
 _SAMPLES: Final = 16  # a new majority is soon found
 
 
@@ -30,6 +31,7 @@ class Clocks:
         self._venue = VenueClock(samples_max=_SAMPLES)
         self._jumps = Jumps()
         self._apart = False
+        self._ahead_ms, self._until_ms = 0, -1  # what is added, and how long that is not reckoned
 
     def now_ms(self) -> int:
         return self._clock_ms()
@@ -37,14 +39,18 @@ class Clocks:
     def venue_ms(self) -> int:
         """Now, by the venue's clock, as far as that is known."""
         now_ms = self._clock_ms()
-        offset = self._venue.offset(now_ms)
-        return now_ms + offset.offset_ms if offset else now_ms
+        if not self._until_ms - _KEPT_MS <= now_ms < self._until_ms:
+            offset = self._venue.offset(now_ms)
+            self._ahead_ms = offset.offset_ms if offset else 0
+            self._until_ms = now_ms + _KEPT_MS
+        return now_ms + self._ahead_ms
 
     def offset(self) -> Offset | None:
         return self._venue.offset(self._clock_ms())
 
     def answered(self, sent_ms: int, venue_ms: int, resolution_ms: int) -> None:
         """The venue wrote this stamp after we asked, and before now."""
+        self._until_ms = -1
         self._venue.take(Sample(sent_ms, self._clock_ms(), venue_ms, resolution_ms))
         offset = self.offset()
         if offset is not None:
@@ -56,6 +62,7 @@ class Clocks:
         if jump is None or jump.kind is not Kind.STEP:
             return None  # Who merely looks rarely has not slept.
         self._venue.forget()
+        self._until_ms = -1
         way = "forwards" if jump.jumped_ms > 0 else "backwards"
         words = f"the clock of this machine jumped {way} by {lasted(abs(jump.jumped_ms))}"
         self._told("clock_jumped", words, {"jumped_ms": jump.jumped_ms})

@@ -63,7 +63,8 @@ class Reader:
     def _expect(self, known_at: int, found: Read, begin: int, end: int) -> None:
         """A candle that is withdrawn is one in the end: if the exchange insists for a timeframe."""
         there = known_at in found.candles or known_at in found.refused
-        insisted = known_at == self.known_at and self.clock_ms() >= end + self.client.step_ms
+        long_ago = self.clock_ms() >= end + self.client.step_ms
+        insisted = known_at == self.known_at and long_ago and bool(found.candles)
         if begin <= known_at < end and not there and not insisted:
             raise forgotten(known_at)
 

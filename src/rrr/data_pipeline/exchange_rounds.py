@@ -2,8 +2,8 @@
 
 As soon as something later was heard of an instrument REST is asked: where both say the same, that
 is settled. Where they differ REST is asked again at the watermark, and believed. Where it is in
-trouble, a candle that its stream brought whole is taken after a bounded patience, and compared
-when REST answers again. What has no candle has a reason.
+trouble, or cannot be asked for all in time, a candle that its stream brought whole is taken after a
+bounded patience, and compared when REST has answered. What has no candle has a reason.
 """
 
 import asyncio
@@ -54,15 +54,20 @@ class Rounds:
 
     async def columns(self, begin: int, end: int) -> list[Column]:
         """What each instrument has: asked until it answers, or until others have waited enough."""
-        one = _Round(begin, end, deque(self._readers), [{} for _ in self._readers])
+        # Where not all can be asked in time, whoever waits for longest is asked first.
+        order = sorted(self._readers, key=lambda reader: reader.known_at)
+        one = _Round(begin, end, deque(order), [{} for _ in self._readers])
         while one.pending:
             now_ms = self._clock_ms()
             if self.listening and now_ms < one.watermark_ms:
                 await self._early(one, self.listening)
                 continue
-            if self.listening and (one.tries or now_ms < self._ask_ms):
+            if self.listening:
+                in_trouble = one.tries > 0 or now_ms < self._ask_ms
+                one.troubled = one.troubled or in_trouble
                 self._speak_for(one, self.listening, now_ms)
-                if not one.pending or one.patience_is_over(max(now_ms, self._ask_ms)):
+                over = in_trouble and one.patience_is_over(max(now_ms, self._ask_ms))
+                if not one.pending or over:
                     break
             if self.listening and now_ms < self._ask_ms:
                 await self._news_or(min(self._ask_ms - now_ms, _LOOK_MS), self.listening)
@@ -85,7 +90,7 @@ class Rounds:
         waiting = {reader.index for reader in one.pending}
         known = [reader.index for reader in self._readers if reader.index not in waiting]
         self.known_ms |= dict.fromkeys(known, end)
-        if not one.pending and not one.spoken_for:
+        if not one.pending and not (one.spoken_for and one.troubled):
             self._troubles.over()
         return one.columns
 
@@ -126,7 +131,7 @@ class Rounds:
         await self._news_or(one.watermark_ms - now_ms, listening)
 
     def _speak_for(self, one: "_Round", listening: Listening, now_ms: int) -> None:
-        """What sockets brought whole is taken where REST is in trouble for long."""
+        """What sockets brought whole is taken where REST is in trouble for long, or too slow."""
         if now_ms < one.watermark_ms + PATIENCE_MS:
             return
         # Of a quiet coin nothing later is heard; but of the others, by the same way, is.
@@ -162,8 +167,7 @@ class Rounds:
                 reader.tell_differs(at, candle, said.candle)
                 self._note(reader.symbol, [at], Why.DIFFERS)
             elif candle is None:
-                why = Why.REFUSED if at in reader.refused else Why.NO_TRADES
-                self._note(reader.symbol, [at], why)
+                self._note(reader.symbol, [at], _why(at in reader.refused, said))
             if self.listening and said.candle is None:
                 self._judge_silence(reader.symbol, at, candle, said, self.listening.sockets)
         return settled
@@ -194,7 +198,8 @@ class _Round:
         self.watermark_ms = end + GRACE_MS
         self.asked: set[int] = set()  # before the watermark
         self.tries = 0
-        self.spoken_for = False  # a socket spoke where REST did not
+        self.troubled = False  # REST was, at some time
+        self.spoken_for = False  # a socket spoke where REST did not, or not in time
         self.patient_until_ms: int | None = None
 
     def settle(self, index: int, column: Column, patient_from_ms: int) -> None:
@@ -207,6 +212,13 @@ class _Round:
 
     def patience_is_over(self, now_ms: int) -> bool:
         return self.patient_until_ms is not None and now_ms >= self.patient_until_ms
+
+
+def _why(refused: bool, said: Said) -> Why:
+    """Of what REST has no candle: nobody traded, unless a socket heard that somebody did."""
+    if refused:
+        return Why.REFUSED
+    return Why.GAP if said.candle is not None and said.candle.volume else Why.NO_TRADES
 
 
 def _agree(candle: Candle | None, said: Said) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from rrr.core.events import Touch
 from rrr.core.market import Candle, Source
-from rrr.data_pipeline.exchange_candles import plausible, read
+from rrr.data_pipeline.exchange_candles import candle_of
 from rrr.data_pipeline.instruments import Spec, price_end
 from rrr.data_pipeline.prints import END, Builder, Built, Seen, printed, units
 
@@ -42,6 +42,11 @@ class Seeing(NamedTuple):
     at_ms: int
 
 
+class _Row(NamedTuple):
+    candle: Candle
+    volume: float  # all of it, not cut to whole grains
+
+
 class Intake:
     """One instrument."""
 
@@ -53,7 +58,7 @@ class Intake:
         self.news_ms: int | None = None  # when something new was heard of it
         self.newest_ms = -1  # the latest time that was spoken of
         self._spec, self._step_ms = spec, timeframe_ms
-        self._rows: dict[int, list[Any]] = {}
+        self._rows: dict[int, _Row] = {}
         self._rows_ms: dict[int, int] = {}  # when each was last heard
         self._builder: Builder | None = None
         self._built: dict[int, Built] = {}
@@ -142,7 +147,8 @@ class Intake:
         # Each word on a candle says all of it: whoever heard one, and all later ones, missed none.
         heard_ms = max(opened_at_ms, self._rows_ms.get(opened_at_ms, 0))
         whole = self.since_ms is not None and self.since_ms <= heard_ms
-        return Said(self._candle(opened_at_ms), whole, closed)
+        row = self._rows.get(opened_at_ms)
+        return Said(row and row.candle, whole, closed)
 
     def touch(self, close_ms: int, now_ms: int) -> Touch | None:
         """The last one that was seen, if that is not long ago; it enters with a close."""
@@ -153,17 +159,17 @@ class Intake:
         return Touch(close_ms, self.index, *seeing[:4])
 
     def _row(self, row: Any, now_ms: int) -> bool:
-        possible = isinstance(row, list) and plausible(row) and type(row[0]) is int
-        if not possible or not 0 <= row[0] <= now_ms + _AHEAD_MS:
+        opened_at_ms = self._opening(row, now_ms)
+        candle = None if opened_at_ms is None else candle_of(row, self.index, self._spec)
+        if opened_at_ms is None or not isinstance(candle, Candle):
             self.refused += 1
             if self.since_ms is not None:
                 self.resumed(now_ms)  # Whatever it meant to say was not heard.
             return False
-        opened_at_ms = row[0]
         held = self._rows.get(opened_at_ms)
-        if held is not None and row[5] <= held[5]:
+        if held is not None and row[5] <= held.volume:
             return False  # Its volume never shrinks, and where it stands still nobody traded.
-        self._rows[opened_at_ms] = list(row)
+        self._rows[opened_at_ms] = _Row(candle._replace(source=Source.WEBSOCKET), row[5])
         self._rows_ms[opened_at_ms] = now_ms
         self.newest_ms = max(opened_at_ms, self.newest_ms)
         return True
@@ -176,18 +182,25 @@ class Intake:
             self._builder.doubt(now_ms)
             return False
         seen = self._builder.take(one, now_ms)
+        if seen is Seen.LATE:
+            self._lacks(one.at_ms)
         if seen in _NEWS:
             self.newest_ms = max(one.at_ms, self.newest_ms)
         return seen in _NEWS
 
-    def _candle(self, opened_at_ms: int) -> Candle | None:
-        row = self._rows.get(opened_at_ms)
-        if row is None:
+    def _lacks(self, at_ms: int) -> None:
+        """What was built of this time is not all of it."""
+        opened_at_ms = at_ms - at_ms % self._step_ms
+        if (built := self._built.get(opened_at_ms)) is not None:
+            self._built[opened_at_ms] = built._replace(whole=False)
+
+    def _opening(self, row: Any, now_ms: int) -> int | None:
+        """When it opens, if a candle can open then."""
+        if not isinstance(row, list) or not row or type(row[0]) is not int:
             return None
-        end = opened_at_ms + self._step_ms
-        found = read([row], self.index, self._spec, self._step_ms, opened_at_ms, end)
-        candle = found.candles.get(opened_at_ms)
-        return candle and candle._replace(source=Source.WEBSOCKET)
+        opened_at_ms = row[0]
+        on_grid = opened_at_ms % self._step_ms == 0
+        return opened_at_ms if on_grid and 0 <= opened_at_ms <= now_ms + _AHEAD_MS else None
 
     def _heard(self, news: bool, now_ms: int) -> bool:
         if news:

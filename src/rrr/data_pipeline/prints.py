@@ -43,7 +43,7 @@ class Seen(StrEnum):
     DISORDERED = "taken, though newer ones came before it"
     DUPLICATE = "it came before"
     CONTRADICTED = "it came before, and differently"
-    UNSURE = "it may have come before: its id would be forgotten by now"
+    UNSURE = "it may have come before: its id would be forgotten by now, or is missing"
     LATE = "its candle is closed, or was never begun"
     FUTURE = "it says that it has not happened yet"
     IMPOSSIBLE = "no print is like that"
@@ -78,6 +78,7 @@ class Builder:
         self._broken_ms: int | None = 0  # None: prints flow
         self._doubts: list[tuple[int, int]] = []  # spans of whole intervals
         self._ids: dict[str, Print] = {}  # as they came
+        self._named = False  # whether the venue gives its prints ids
         self._forgotten_ms = -1  # the newest print whose id is no longer known
         self._newest_ms = -1
 
@@ -120,6 +121,7 @@ class Builder:
             return Seen.IMPOSSIBLE
         if heard_ms is not None and one.at_ms > heard_ms + self._ahead_ms:
             return Seen.FUTURE
+        self._named = self._named or one.id != ""
         opened_at_ms = self._floor(one.at_ms)
         if self._next is None:
             self._next = opened_at_ms
@@ -133,9 +135,9 @@ class Builder:
                 self.doubt(known.at_ms)
                 self.doubt(one.at_ms)
                 return Seen.CONTRADICTED
-            if one.at_ms <= self._forgotten_ms:
-                self.doubt(one.at_ms)
-                return Seen.UNSURE
+        if one.at_ms <= self._forgotten_ms or (self._named and not one.id):
+            self.doubt(one.at_ms)
+            return Seen.UNSURE
         forming = self._forming.get(opened_at_ms)
         if forming is None:
             self._forming[opened_at_ms] = _Forming.of(one)

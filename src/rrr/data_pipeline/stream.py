@@ -17,7 +17,7 @@ from typing import Any, Final
 from rrr.data_pipeline.books import Books
 from rrr.data_pipeline.books_watch import Watch
 from rrr.data_pipeline.budget import backoff_ms
-from rrr.data_pipeline.exchange_client import MISREAD, Client, Manner
+from rrr.data_pipeline.exchange_client import MISREAD, Client, Manner, is_endless
 from rrr.data_pipeline.exchange_pace import Messages, serving
 from rrr.data_pipeline.exchange_troubles import Told, lasted
 from rrr.data_pipeline.intake import Intake
@@ -345,6 +345,8 @@ class Sockets:
         if self._client.recorder is not None:
             self._client.recorder.heard(made.url, text)
         try:
+            if is_endless(text):
+                raise ValueError("A number beyond all bounds.")
             if self._books is None or not self._is_of_a_book(self._books, made, text):
                 parse(data)
         except (BaseError, *MISREAD):
