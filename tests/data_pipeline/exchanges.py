@@ -52,7 +52,7 @@ async def opened(
         address=server if isinstance(server, str) else server.address,
         clock_ms=clock,
         told=Teller() if told is None else told,
-        manner=Manner(clock.wait, timeout_ms, rate_limited=False),
+        manner=Manner(clock.wait, timeout_ms, rate_limited=False, monotonic_ms=clock),
     ) as market:
         yield market
 

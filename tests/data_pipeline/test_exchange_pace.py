@@ -1,14 +1,17 @@
 """An exchange is asked at its pace, exits find room, and what it says of its limits is obeyed."""
 
 import asyncio
+import math
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Final
 
 import pytest
 
 from rrr.data_pipeline import stream
-from rrr.data_pipeline.exchange_client import Manner, connect
+from rrr.data_pipeline.exchange_client import Client, Manner, connect
 from rrr.data_pipeline.exchange_pace import Messages, Requests, Serving, is_exit, serving
+from rrr.data_pipeline.exchange_troubles import Trouble
 from rrr.data_pipeline.instruments import Spec
 from rrr.data_pipeline.intake import Intake
 from tests.data_pipeline.exchanges import Teller
@@ -66,9 +69,24 @@ async def test_a_pause_is_kept_by_exits_too() -> None:
     ours.pause(30)
     assert ours.left() == 0
     token = is_exit.set(True)
+    with pytest.raises(Trouble, match="asked for a pause, of which 30 s are left") as caught:
+        await ours.turn()
+    assert caught.value.pause_s == 30
+    assert time() == begin, "Whoever asks is told, and does not wait."
+    time.now_ms += 30_000
     await ours.turn()
     is_exit.reset(token)
-    assert time() - begin >= 30_000
+
+
+async def test_who_waits_for_room_sees_a_pause_that_begins() -> None:
+    ours, _ = requests()
+    for _ in range(4):
+        await ours.turn()
+    waiting = asyncio.create_task(ours.turn())
+    await asyncio.sleep(0)
+    ours.pause(600)
+    with pytest.raises(Trouble):
+        await waiting
 
 
 async def test_what_weighs_more_than_there_ever_is_at_once_waits_for_all_of_it() -> None:
@@ -126,7 +144,7 @@ async def test_candles_come_first_and_what_is_too_much_is_named(
         Intake(at, one.symbol, one.symbol.replace("-", "/"), one, 60_000)
         for at, one in enumerate(specs)
     ]
-    sockets = stream.Sockets(client, intakes, time, Manner(), told)
+    sockets = stream.Sockets(client, intakes, Manner(), told)
     assert sockets.up("BTC-USD").keys() == {"candles", "touch"}
     assert sockets.up("ETH-USD").keys() == {"candles"}
     assert told.words("streams_planned") == [
@@ -138,10 +156,7 @@ async def test_candles_come_first_and_what_is_too_much_is_named(
 async def test_a_touch_vouches_for_no_stream_that_never_spoke() -> None:
     told, time = Teller(), Time()
     client = connect("kraken", "1m", None, Manner(sockets=True), told, time)
-    spec = Spec("kraken", "BTC-USD", "BTC", "USD", 2, 8, 1, 1, 1, 1, inferred=False)
-    sockets = stream.Sockets(
-        client, [Intake(0, "BTC-USD", "BTC/USD", spec, 60_000)], time, Manner(), told
-    )
+    sockets = sockets_of(client, time, told)
     candles, touch = sockets._following
     for each in (candles, touch):
         sockets._silence.expect(each.stream, time())
@@ -151,6 +166,63 @@ async def test_a_touch_vouches_for_no_stream_that_never_spoke() -> None:
         sockets._heard(touch, said)
     assert [one.stream for one in sockets._silence.verdicts(time())] == [candles.stream]
     await client.close()
+
+
+async def test_what_a_dead_connection_had_to_say_holds_nobody_up() -> None:
+    time = Time()
+    messages, dead = Messages("binance", time, time.wait), [False]
+    waiting = [asyncio.create_task(messages.turn(over=lambda: dead[0])) for _ in range(99)]
+    await asyncio.sleep(0)
+    dead[0], begin = True, time()
+    await messages.turn()
+    assert time() - begin <= 2 * serving("binance").message_ms
+    await asyncio.gather(*waiting)
+
+
+async def test_a_stream_that_dies_of_our_mistake_is_no_secret() -> None:
+    told, time = Teller(), Time()
+    client = connect("kraken", "1m", None, Manner(sockets=True), told, time)
+    sockets = sockets_of(client, time, told)
+
+    async def broken() -> None:
+        raise AssertionError("A law of the house.")
+
+    sockets._following[0].watch = sockets._following[1].watch = broken
+    with pytest.raises(AssertionError, match="A law of the house"):
+        await sockets.run()
+    await client.close()
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"), [(math.inf, 86_400), (math.nan, 0), (-5, 0), (None, 0), (3e7, 86_400)]
+)
+async def test_a_pause_that_nobody_can_mean_is_bounded(asked: float | None, kept: float) -> None:
+    told, time = Teller(), Time()
+    client = connect("kraken", "1m", None, Manner(sockets=True), told, time)
+    sockets = sockets_of(client, time, told)
+    made = SimpleNamespace(last_retry_after=asked, url="wss://x", ended=False, dressed=True)
+    client.ccxt.on_error = lambda made, why: None
+    sockets._dress()
+    client.ccxt.on_error(made, ValueError("no"))
+    assert kept * 1000 <= sockets._dial_ms - time() <= kept * 1000 + 60_000
+    assert told.names() == ["stream_trouble"]
+    await client.close()
+
+
+async def test_pauses_outlast_a_clock_that_is_set_back() -> None:
+    told, wall, steady = Teller(), Time(), Time()
+    client = connect("kraken", "1m", None, Manner(sockets=True), told, wall)
+    sockets = sockets_of(client, steady, told)
+    sockets._broken("code 1006")
+    wall.now_ms -= 3_600_000
+    assert 0 < sockets._dial_ms - steady() <= 1_000
+    await client.close()
+
+
+def sockets_of(client: Client, time: Time, told: Teller) -> stream.Sockets:
+    spec = Spec("kraken", "BTC-USD", "BTC", "USD", 2, 8, 1, 1, 1, 1, inferred=False)
+    intake = Intake(0, "BTC-USD", "BTC/USD", spec, 60_000)
+    return stream.Sockets(client, [intake], Manner(time.wait, monotonic_ms=time), told)
 
 
 def test_an_exchange_of_which_nothing_is_known_is_treated_with_care() -> None:

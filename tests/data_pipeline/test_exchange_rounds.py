@@ -55,13 +55,37 @@ async def test_of_a_gap_that_nobody_traded_the_ledger_says_so_later(
             address=server.address,
             clock_ms=clock,
             told=told,
-            manner=Manner(clock.wait, rate_limited=False),
+            manner=Manner(clock.wait, rate_limited=False, monotonic_ms=clock),
             noted=gaps.append,
         ) as market:
             assert await closes(market, server) == [(1,), (), ()]
     known_later = [] if traded else [Gap("ETH-USD", NOON_MS, Why.NO_TRADES)]
     assert gaps == [Gap("ETH-USD", NOON_MS, Why.GAP), *known_later]
     assert told.names().count("late_candle") == int(traded)
+
+
+async def test_without_sockets_too_a_clock_that_is_set_is_noticed() -> None:
+    clock, steady, told = Time(START_MS), Time(0), Teller()
+
+    async def wait(seconds: float) -> None:
+        await clock.wait(seconds)
+        steady.at_ms += int(seconds * 1000)
+
+    with Loopback(clock) as server:
+        async with exchange(
+            "kraken",
+            ["BTC-USD"],
+            "1m",
+            candles=3,
+            past=0,
+            address=server.address,
+            clock_ms=clock,
+            told=told,
+            manner=Manner(wait, rate_limited=False, monotonic_ms=steady),
+        ) as market:
+            async for _ in market.arrivals(0):
+                clock.at_ms += 90_000 * ("clock_jumped" not in told.names())
+    assert told.words("clock_jumped") == ["the clock of this machine jumped forwards by 1 min 30 s"]
 
 
 STEP_MS = 60_000
@@ -102,7 +126,7 @@ async def test_where_rest_is_too_slow_for_all_whole_streams_speak() -> None:
     some = [Asked(index, clock, asked) for index in range(20)]
     readers = cast(list[Reader], some)
     troubles = Troubles("kraken", clock, Teller())
-    rounds = Rounds(readers, troubles, clock, Manner(clock.wait), gaps.append)
+    rounds = Rounds(readers, troubles, clock, Manner(clock.wait, monotonic_ms=clock), gaps.append)
     sockets = SimpleNamespace(news=asyncio.Event(), quiet=None, deaf=None)
     rounds.listening = Listening(cast(Sockets, sockets), [one.intake for one in some])
     for minute in range(2):

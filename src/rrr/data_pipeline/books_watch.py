@@ -7,7 +7,6 @@ has been well for a while.
 """
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -45,12 +44,11 @@ class Watch:
         self,
         client: Client,
         books: Books,
-        clock_ms: Callable[[], int],
         manner: Manner,
         told: Told,
     ) -> None:
         self._client, self._ccxt, self._books = client, client.ccxt, books
-        self._clock_ms = clock_ms
+        self._now_ms = manner.monotonic_ms
         self._wait, self._chance, self._told = manner.wait, manner.chance, told
         self._cases = {pair: _Case() for pair in books.wanted}
         self._lost: dict[str, str] = {}  # what was told
@@ -62,7 +60,7 @@ class Watch:
     async def follow(self, pair: str) -> None:
         """Keep one subscribed to, until its connection ends: that is raised."""
         one, case = self._books.wanted[pair], self._cases[pair]
-        case.begun_ms, case.well_ms = self._clock_ms(), None
+        case.begun_ms, case.well_ms = self._now_ms(), None
         while True:
             wanted, anew = self._ccxt.watch_order_book(pair, self._books.dialect.limit), False
             subscribed = asyncio.ensure_future(wanted)
@@ -79,7 +77,7 @@ class Watch:
 
     async def _ends(self, one: Wanted, case: _Case) -> bool:
         """Look, and ask where that is due; whether the subscription must be another."""
-        now_ms, why = self._clock_ms(), self._books.untradable(one.pair)
+        now_ms, why = self._now_ms(), self._books.untradable(one.pair)
         self._tell(now_ms)
         if not why:
             case.well_ms = now_ms if case.well_ms is None else case.well_ms
@@ -112,7 +110,7 @@ class Watch:
         try:
             await self._client.book(one.pair, levels)
         except Trouble as trouble:
-            case.ask_ms = max(case.ask_ms, self._clock_ms() + int(trouble.pause_s * 1_000))
+            case.ask_ms = max(case.ask_ms, self._now_ms() + int(trouble.pause_s * 1_000))
 
     async def _unsubscribe(self, one: Wanted) -> None:
         """ccxt asks for what it does not know that it has."""

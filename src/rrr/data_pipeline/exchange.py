@@ -208,9 +208,7 @@ class Exchange:
         if depth_levels:
             self._books = self._booked(depth_levels)
             self._client.shown = self._books.answered
-        sockets = Sockets(
-            self._client, intakes, self._clock_ms, self._manner, self._told, self._books
-        )
+        sockets = Sockets(self._client, intakes, self._manner, self._told, self._books)
         self._rounds.listening = Listening(sockets, intakes)
         self._hearing = asyncio.create_task(sockets.run())
 
@@ -309,12 +307,14 @@ class Exchange:
 
     async def _until(self, at_ms: int) -> None:
         while (left_ms := at_ms - self._clock_ms()) > 0:
-            if self._rounds.listening and left_ms > _QUIET_MS:
+            if self._rounds.listening is None and self._client.clocks is not None:
+                self._client.clocks.look()
+            elif left_ms > _QUIET_MS:
                 await self._ask_time()
             await self._wait(min(max(at_ms - self._clock_ms(), 0) / 1000, _NAP_S))
 
     async def _ask_time(self) -> None:
-        now_ms = self._clock_ms()
+        now_ms = self._manner.monotonic_ms()
         if now_ms >= self._timed_ms + self._manner.time_every_ms:
             self._timed_ms = now_ms
             await self._client.ask_time()

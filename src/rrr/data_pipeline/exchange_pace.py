@@ -1,8 +1,8 @@
 """An exchange is asked no faster than it allows: by request and by message, exits before all else.
 
 ccxt knows what a request weighs there, and asks here before it sends one. A pause that the exchange
-wants is kept by everybody. Subscriptions are messages: they wait their turn, one after the other,
-and no more are wanted than it serves.
+wants is kept by everybody, and whoever asks meanwhile is told how long. Subscriptions are messages:
+they wait their turn, one after the other, and no more are wanted than it serves.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import Final, NamedTuple
 
 from rrr.data_pipeline.budget import MINUTE_MS, Budget
+from rrr.data_pipeline.exchange_troubles import Trouble
 
 BAN_S: Final = 120.0  # after a 418 that names no time: the shortest that Binance gives
 
@@ -19,6 +20,7 @@ is_exit: ContextVar[bool] = ContextVar("is_exit", default=False)  # may spend th
 _PARTS: Final = 1_000  # of a weight: ccxt has broken ones
 _BURST: Final = 12  # of a minute's weight so much may come at once: what five seconds bring
 _RESERVE: Final = 4  # of that, so much is for exits
+_NAP_S: Final = 5.0  # whoever waits for room sees a pause within
 
 
 class Serving(NamedTuple):
@@ -60,15 +62,24 @@ class Requests:
         self._reserve = self._burst // _RESERVE
         self._budget = Budget(self._per_minute, burst=self._burst, reserve=self._reserve)
         self._used = serving(name).used
+        self._paused_until_ms = 0
         self._monotonic_ms, self._wait = monotonic_ms, wait
 
     async def turn(self, weight: float | None = None) -> None:
-        """Until a request of this weight may be sent."""
+        """Until a request of this weight may be sent. Raise Trouble while a pause is wanted."""
         leaving = is_exit.get()
         most = self._burst if leaving else self._burst - self._reserve
         parts = min(max(int((1.0 if weight is None else weight) * _PARTS), 1), most)
-        while wait_ms := self._budget.wait_ms(parts, self._monotonic_ms(), is_exit=leaving):
-            await self._wait(wait_ms / 1000)
+        while True:
+            now_ms = self._monotonic_ms()
+            if (left_ms := self._paused_until_ms - now_ms) > 0:
+                left_s = left_ms / 1000
+                words = f"asked for a pause, of which {left_s:.0f} s are left"
+                raise Trouble("too many requests", words, left_s)
+            wait_ms = self._budget.wait_ms(parts, now_ms, is_exit=leaving)
+            if wait_ms == 0:
+                return
+            await self._wait(min(wait_ms / 1000, _NAP_S))
 
     def answered(self, headers: Mapping[str, str]) -> None:
         """The exchange may say how much of its minute is used: others ask from here too."""
@@ -82,7 +93,9 @@ class Requests:
 
     def pause(self, seconds: float) -> None:
         now_ms = self._monotonic_ms()
-        self._budget.pause(now_ms + int(seconds * 1000), now_ms)
+        until_ms = now_ms + int(seconds * 1000)
+        self._paused_until_ms = max(until_ms, self._paused_until_ms)
+        self._budget.pause(until_ms, now_ms)
 
     def left(self) -> float:
         """What may still be asked at once, in ccxt's weights; the reserve among it."""
@@ -103,9 +116,12 @@ class Messages:
         self._next_ms = 0
         self._turn = asyncio.Lock()
 
-    async def turn(self, weight: float | None = None) -> None:
-        """Until a message may be sent, in the order in which they came."""
+    async def turn(
+        self, weight: float | None = None, *, over: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Until a message may be sent, in the order in which they came; at once if it is over."""
         async with self._turn:
-            while (left_ms := self._next_ms - self._monotonic_ms()) > 0:
+            while not over() and (left_ms := self._next_ms - self._monotonic_ms()) > 0:
                 await self._wait(left_ms / 1000)
-            self._next_ms = self._monotonic_ms() + self._every_ms
+            if not over():
+                self._next_ms = self._monotonic_ms() + self._every_ms

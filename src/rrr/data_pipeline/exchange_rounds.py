@@ -50,7 +50,8 @@ class Rounds:
         self._readers, self._troubles = readers, troubles
         self._clock_ms, self._wait, self._noted = clock_ms, manner.wait, noted
         self._chance = manner.chance
-        self._ask_ms = 0  # REST wants a pause until then
+        self._monotonic_ms = manner.monotonic_ms
+        self._ask_ms = 0  # REST wants a pause until then, by a clock that nobody sets
 
     async def columns(self, begin: int, end: int) -> list[Column]:
         """What each instrument has: asked until it answers, or until others have waited enough."""
@@ -63,14 +64,14 @@ class Rounds:
                 await self._early(one, self.listening)
                 continue
             if self.listening:
-                in_trouble = one.tries > 0 or now_ms < self._ask_ms
+                in_trouble = one.tries > 0 or self._pause_ms() > 0
                 one.troubled = one.troubled or in_trouble
                 self._speak_for(one, self.listening, now_ms)
-                over = in_trouble and one.patience_is_over(max(now_ms, self._ask_ms))
+                over = in_trouble and one.patience_is_over(now_ms + self._pause_ms())
                 if not one.pending or over:
                     break
-            if self.listening and now_ms < self._ask_ms:
-                await self._news_or(min(self._ask_ms - now_ms, _LOOK_MS), self.listening)
+            if self.listening and self._pause_ms():
+                await self._news_or(min(self._pause_ms(), _LOOK_MS), self.listening)
                 continue
             reader = one.pending[0]
             try:
@@ -101,7 +102,10 @@ class Rounds:
         if self.listening is None:
             await self._wait(seconds)
         else:
-            self._ask_ms = self._clock_ms() + int(seconds * 1000)
+            self._ask_ms = self._monotonic_ms() + int(seconds * 1000)
+
+    def _pause_ms(self) -> int:
+        return max(self._ask_ms - self._monotonic_ms(), 0)
 
     async def _early(self, one: "_Round", listening: Listening) -> None:
         """Ask for one that is said to have closed, or wait until something is said."""
@@ -110,7 +114,7 @@ class Rounds:
             said = listening.intakes[reader.index].said(one.begin)
             if not said.whole or not said.closed or reader.index in one.asked:
                 continue
-            if one.end - one.begin != reader.client.step_ms or now_ms < max(one.end, self._ask_ms):
+            if one.end - one.begin != reader.client.step_ms or now_ms < one.end or self._pause_ms():
                 continue
             one.asked.add(reader.index)
             before = reader.known_at, reader.known
@@ -119,7 +123,7 @@ class Rounds:
             except Trouble as trouble:
                 if trouble.pause_s:
                     self._troubles.met(trouble, reader.symbol)
-                self._ask_ms = self._clock_ms() + int(trouble.pause_s * 1000)
+                self._ask_ms = self._monotonic_ms() + int(trouble.pause_s * 1000)
                 return
             if not _agree(found.get(one.begin), said):
                 reader.known_at, reader.known = before

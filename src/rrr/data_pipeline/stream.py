@@ -7,6 +7,7 @@ into is called whole.
 """
 
 import asyncio
+import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Any, Final
 from rrr.data_pipeline.books import Books
 from rrr.data_pipeline.books_watch import Watch
 from rrr.data_pipeline.budget import backoff_ms
-from rrr.data_pipeline.exchange_client import MISREAD, Client, Manner, is_endless
+from rrr.data_pipeline.exchange_client import MISREAD, PAUSE_ASKED_S_MAX, Client, Manner, is_endless
 from rrr.data_pipeline.exchange_pace import Messages, serving
 from rrr.data_pipeline.exchange_troubles import Told, lasted
 from rrr.data_pipeline.intake import Intake
@@ -63,7 +64,6 @@ class Sockets:
         self,
         client: Client,
         intakes: Sequence[Intake],
-        clock_ms: Callable[[], int],
         manner: Manner,
         told: Told,
         books: Books | None = None,
@@ -73,17 +73,17 @@ class Sockets:
         self.unreadable = 0
         self.ended = 0  # connections
         self._client, self._clocks, self._ccxt = client, client.clocks, client.ccxt
-        self._clock_ms, self._told = clock_ms, told
+        self._now_ms, self._told = manner.monotonic_ms, told  # pauses outlast a clock that is set
         self._wait, self._chance = manner.wait, manner.chance
         self._silence = Silence(Patience(manner.silence_ms, _UNKNOWN_MS, _SILENCE_MS_MAX))
         self._books = books
-        self._watch = Watch(client, books, clock_ms, manner, told) if books else None
+        self._watch = Watch(client, books, manner, told) if books else None
         self._following = self._planned([self._wanted(intake) for intake in intakes])
         self._booked = {e.intake.pair: e for e in self._following if e.stream.name == "book"}
         self._messages = Messages(client.name, manner.monotonic_ms, manner.wait)
         self._tries = 0
         self._dial_ms = 0  # not before
-        self._ended_ms = 0
+        self._ended_ms = -STEADY_MS
         self._down_ms: int | None = None  # since when, if that was told
         self._leaving = False
         self._dress()
@@ -92,7 +92,7 @@ class Sockets:
         """Until it is cancelled."""
         tasks = [asyncio.create_task(self._follow(each)) for each in self._following]
         try:
-            await self._watch_over()
+            await self._watch_over(tasks)
         finally:
             self._leaving = True
             for task in tasks:
@@ -107,14 +107,14 @@ class Sockets:
     def quiet(self, symbol: str) -> None:
         """REST says that nobody traded it."""
         for each in self._of(symbol):
-            self._silence.quiet(each.stream, self._clock_ms())
+            self._silence.quiet(each.stream, self._now_ms())
 
     def deaf(self, symbol: str, opened_at_ms: int) -> None:
         """REST says what its stream did not: that is ended and opened again."""
-        now_ms = self._clock_ms()
+        now_ms, silent_ms = self._now_ms(), self._clocks.venue_ms() - opened_at_ms
         mine = [each for each in self._of(symbol) if each.of_candles and each.up]
         if mine and now_ms >= mine[0].spared_until_ms:
-            heard_nothing = Verdict(mine[0].stream, now_ms - opened_at_ms, 0)
+            heard_nothing = Verdict(mine[0].stream, silent_ms, 0)
             self._end([heard_nothing], now_ms)
 
     def _of(self, symbol: str) -> list[Following]:
@@ -176,16 +176,16 @@ class Sockets:
         from ccxt.base.errors import BaseError
 
         while True:
-            while (left_ms := self._dial_ms - self._clock_ms()) > 0:
+            while (left_ms := self._dial_ms - self._now_ms()) > 0:
                 await self._wait(left_ms / 1000)
             if not each.up:
-                self._silence.expect(each.stream, self._clock_ms())
+                self._silence.expect(each.stream, self._now_ms())
             ended = self.ended
             try:
                 said = await each.watch()
                 if ended == self.ended:  # else it is of a connection that is no more
                     self._heard(each, said)
-            except (BaseError, OSError, *MISREAD) as error:
+            except (BaseError, OSError, EOFError, zlib.error, *MISREAD) as error:
                 if ended == self.ended:
                     await self._failed(each, error)
             except asyncio.CancelledError:
@@ -209,7 +209,7 @@ class Sockets:
         await self._wait(backoff_ms(each.failed, self._chance(), _DEAF_MS_MAX) / 1000)
 
     def _heard(self, each: Following, said: Any) -> None:
-        now_ms, before = self._clock_ms(), each.intake.opened_at_ms
+        now_ms, before = self._now_ms(), each.intake.opened_at_ms
         if not each.up:
             each.up = True
             if each.of_candles:
@@ -226,15 +226,19 @@ class Sockets:
         if each.intake.opened_at_ms != before:
             self.news.set()
 
-    async def _watch_over(self) -> None:
+    async def _watch_over(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         late = False
         while True:
-            before_ms = self._clock_ms()
+            before_ms = self._now_ms()
             await self._wait(LOOK_S)
-            now_ms = self._clock_ms()
+            now_ms = self._now_ms()
             late = not late and now_ms - before_ms > _LATE_MS
+            for task in tasks:
+                if task.done():
+                    task.result()  # a mistake of ours: nobody goes on without this stream
             if self._clocks.look() is not None:
                 self._broken("the clock jumped")
+                self._hang_up("is of another time")
             self._steady(now_ms)
             if late:
                 continue  # It was we who did not listen: what came meanwhile is heard first.
@@ -244,14 +248,12 @@ class Sockets:
 
     def _counts(self, verdict: Verdict) -> bool:
         """One that is opened again in vain, alone, costs the others their connection: rarely."""
-        now_ms = self._clock_ms()
+        now_ms = self._now_ms()
         alone = [each for each in self._following if each.stream == verdict.stream]
         return all(now_ms >= each.spared_until_ms for each in alone)
 
     def _end(self, verdicts: Sequence[Verdict], now_ms: int) -> None:
         """Of connections that are open: who is dialling has a time limit of its own."""
-        from ccxt.base.errors import NetworkError
-
         silent = {verdict.stream for verdict in verdicts}
         for each in self._following:
             if each.stream in silent:
@@ -261,8 +263,13 @@ class Sockets:
         if self._down_ms is None:
             self._down_ms = now_ms
             self._tell_silent(verdicts)
+        self._hang_up("carries no data")
+
+    def _hang_up(self, why: str) -> None:
+        from ccxt.base.errors import NetworkError
+
         for client in self._connected():
-            client.on_error(NetworkError("carries no data"))
+            client.on_error(NetworkError(why))
 
     def _connected(self) -> list[Any]:
         return [each for each in (self._ccxt.clients or {}).values() if each.isConnected]
@@ -281,7 +288,7 @@ class Sockets:
         self._told("stream_silent", f"{words}; it is opened again", detail)
 
     def _broken(self, why: str) -> None:
-        now_ms = self._clock_ms()
+        now_ms = self._now_ms()
         for each in self._following:
             self._down(each)
         if now_ms >= self._dial_ms:
@@ -320,19 +327,20 @@ class Sockets:
             made = make(url)
             if not getattr(made, "dressed", False):
                 made.dressed, made.ended = True, False
-                made.throttle = self._messages.turn
+                made.throttle = partial(self._messages.turn, over=lambda: made.ended)
                 parse = made.handle_text_or_binary_message
                 made.handle_text_or_binary_message = partial(self._frame, made, parse)
             return made
 
         def ended(said: Callable[[Any, Any], None], made: Any, why: Any) -> None:
+            made.last_retry_after = asked_s = _pause_of(made)
             said(made, why)
             if not self._leaving:
-                self._ended(made, why)
+                self._ended(made, why, asked_s)
 
         def connected(made: Any, *more: Any) -> None:
             on_connected(made, *more)
-            self._silence.reconnected(self._clock_ms())
+            self._silence.reconnected(self._now_ms())
 
         ccxt.client, ccxt.on_connected = client, connected
         ccxt.on_error, ccxt.on_close = partial(ended, on_error), partial(ended, on_close)
@@ -365,10 +373,10 @@ class Sockets:
         for pair in news.pairs & self._booked.keys():
             each = self._booked[pair]
             each.up, each.deaf, each.failed = True, 0, 0
-            self._silence.heard(each.stream, self._clock_ms())
+            self._silence.heard(each.stream, self._now_ms())
         return news.ours
 
-    def _ended(self, made: Any, why: Any) -> None:
+    def _ended(self, made: Any, why: Any, asked_s: float) -> None:
         if made.ended:
             return  # It ends with an error and is then closed: once is enough.
         made.ended = True
@@ -379,7 +387,12 @@ class Sockets:
             self._client.recorder.cut(made.url, str(why))
         self._broken(f"{type(why).__name__}" if isinstance(why, Exception) else f"code {why}")
         # Pauses are ours; only what the venue asked for is longer.
-        asked_s = getattr(made, "last_retry_after", None) or 0.0
-        self._dial_ms = max(self._dial_ms, self._clock_ms() + int(asked_s * 1000))
+        self._dial_ms = max(self._dial_ms, self._now_ms() + int(asked_s * 1000))
         with suppress(AttributeError, KeyError):
             del self._ccxt.ws_dial_backoff[made.url]
+
+
+def _pause_of(made: Any) -> float:
+    """Seconds that the handshake asked for, as far as anybody can mean them."""
+    asked_s = getattr(made, "last_retry_after", None) or 0.0
+    return min(max(asked_s, 0.0), PAUSE_ASKED_S_MAX) if asked_s == asked_s else 0.0
