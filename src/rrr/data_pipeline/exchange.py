@@ -306,12 +306,17 @@ class Exchange:
                 await self._wait(max(trouble.pause_s, pause_s(tries)))
 
     async def _until(self, at_ms: int) -> None:
+        self._look()
         while (left_ms := at_ms - self._clock_ms()) > 0:
-            if self._rounds.listening is None and self._client.clocks is not None:
-                self._client.clocks.look()
-            elif left_ms > _QUIET_MS:
+            if self._rounds.listening and left_ms > _QUIET_MS:
                 await self._ask_time()
             await self._wait(min(max(at_ms - self._clock_ms(), 0) / 1000, _NAP_S))
+            self._look()
+
+    def _look(self) -> None:
+        """Whether the clock was set; where sockets are listened to, they look."""
+        if self._rounds.listening is None and self._client.clocks is not None:
+            self._client.clocks.look()
 
     async def _ask_time(self) -> None:
         now_ms = self._manner.monotonic_ms()
