@@ -1,0 +1,274 @@
+"""What a venue is asked about what is ours, and how the next page of an answer is asked for.
+
+A page that could not be followed to its end is a failed question: nothing is concluded from it.
+Orders are looked up by our own name. Where no list of a venue can be asked by it, all orders since
+the intent are read and compared, because an order that is merely not on the first page has landed.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from rrr.core.orders import Rejection, is_stop
+from rrr.trading.live.spelling import Path, Refused, Request, Verb, speech
+
+Follow = Callable[[Request, Any], Request | None]
+
+_KRAKEN_PAGE: Final = 50
+_PAGE: Final = 100
+_COINBASE_FILLS: Final = 250
+_THOUSAND: Final = 1_000
+
+
+class Question(NamedTuple):
+    """The first page, and what asks for the next one: from the page's request and its JSON."""
+
+    request: Request
+    follow: Follow
+
+
+def look_up(venue: str, pair: str, kind: int, client_id: str, since_ms: int) -> list[Question]:
+    """What must all be asked before an order of this name can be called missing.
+
+    Open orders before closed ones: between the two questions an order only goes that way.
+    """
+    speech(venue)
+    match venue:
+        case "kraken":
+            named = {"clientOrderId": client_id}
+            return [
+                _listed("fetch_open_orders", (), ("result", "open"), _never, named),
+                _listed("fetch_closed_orders", (), ("result", "closed"), _never, named),
+            ]
+        case "binance":
+            return [_found(pair, ("orderId",), {"origClientOrderId": client_id})]
+        case "coinbase":
+            return [_orders_of_coinbase(pair, since_ms)]
+        case "bybit":
+            named = {"orderLinkId": client_id}
+            if is_stop(kind):
+                named |= {"orderFilter": "tpslOrder"}
+            return [
+                _listed("fetch_open_orders", (pair,), _LIST, _never, named),
+                _listed("fetch_canceled_and_closed_orders", (pair,), _LIST, _never, named),
+            ]
+    if is_stop(kind):
+        return [_found(pair, ("data", 0, "algoId"), {"clientOrderId": client_id, "trigger": True})]
+    return [_found(pair, ("data", 0, "ordId"), {"clientOrderId": client_id})]
+
+
+def open_orders(venue: str, pairs: Sequence[str]) -> list[Question]:
+    speech(venue)
+    verb = "fetch_open_orders"
+    match venue:
+        case "kraken":
+            return [_listed(verb, (), ("result", "open"), _never)]
+        case "binance":
+            return [_listed(verb, (pair,), (), _never) for pair in pairs]
+        case "coinbase":
+            return [_listed(verb, (None, None, _THOUSAND), ("orders",), _by_cursor)]
+        case "bybit":
+            return [
+                _listed(verb, (pair, None, 50), _LIST, _by_page_cursor, {"orderFilter": kind})
+                for pair in pairs
+                for kind in ("Order", "tpslOrder")
+            ]
+    return [
+        _listed(verb, (pair, None, _PAGE), ("data",), _only_if_short, kind)
+        for pair in pairs
+        for kind in ({}, {"ordType": "conditional"})
+    ]
+
+
+def closed_orders(venue: str, pairs: Sequence[str], since_ms: int) -> list[Question]:
+    """Whatever was sent since then and ended: filled, cancelled or expired.
+
+    Most venues leave out what was sent before and ended since: whoever asks begins at the oldest
+    order that he still waits for.
+    """
+    speech(venue)
+    match venue:
+        case "kraken":
+            return [_of_kraken("fetch_closed_orders", ("result", "closed"), since_ms)]
+        case "binance":
+            return [_of_binance("fetch_orders", pair, "orderId", since_ms) for pair in pairs]
+        case "coinbase":
+            return [_orders_of_coinbase(None, since_ms)]
+        case "bybit":
+            return [
+                _of_bybit("fetch_canceled_and_closed_orders", pair, 50, since_ms) for pair in pairs
+            ]
+    return [
+        _of_okx(verb, pair, since_ms)
+        for pair in pairs
+        for verb in ("fetch_closed_orders", "fetch_canceled_orders")
+    ]
+
+
+def trades(venue: str, pairs: Sequence[str], since_ms: int) -> list[Question]:
+    """Our own, which are the truth about what was filled."""
+    speech(venue)
+    verb = "fetch_my_trades"
+    match venue:
+        case "kraken":
+            return [_of_kraken(verb, ("result", "trades"), since_ms)]
+        case "binance":
+            return [_of_binance(verb, pair, "fromId", since_ms) for pair in pairs]
+        case "coinbase":
+            arguments = (None, None, _COINBASE_FILLS)
+            begin = {"start_sequence_timestamp": _date(since_ms)}
+            return [_listed(verb, arguments, ("fills",), _by_cursor, begin)]
+        case "bybit":
+            return [_of_bybit(verb, pair, _PAGE, since_ms) for pair in pairs]
+    return [_of_okx(verb, pair, since_ms) for pair in pairs]
+
+
+def balances(venue: str) -> Request:
+    speech(venue)
+    path, params = _BALANCES[venue]
+    return Request(Verb.LIST, "fetch_balance", (), params, path)
+
+
+def ledger(venue: str, codes: Sequence[str], since_ms: int) -> list[Question] | Refused:
+    """The venue's own ledger of these currencies, since then and perhaps from before."""
+    speech(venue)
+    verb = "fetch_ledger"
+    match venue:
+        case "kraken":
+            return [_of_kraken(verb, ("result", "ledger"), since_ms)]
+        case "binance":
+            return Refused(Rejection.TERMS, "ccxt reads no ledger of a spot account at binance")
+        case "coinbase":
+            follow = _newest_first(since_ms)
+            return [_listed(verb, (code, None, _PAGE), ("data",), follow) for code in codes]
+        case "bybit":
+            return [_of_bybit(verb, None, 50, since_ms)]
+    return [_listed(verb, (None, None, _PAGE), ("data",), _only_if_short)]
+
+
+def at(body: Any, path: Path) -> Any:
+    """What lies there, or None.
+
+    >>> at({"result": {"txid": ["O1"]}}, ("result", "txid", 0))
+    'O1'
+    >>> at("<html>", ("result",))
+    """
+    for step in path:
+        if isinstance(step, int):
+            body = body[step] if isinstance(body, list) and len(body) > step else None
+        else:
+            body = body.get(step) if isinstance(body, dict) else None
+    return body
+
+
+def _found(pair: str, path: Path, named: Mapping[str, Any]) -> Question:
+    return Question(Request(Verb.FIND, "fetch_order", ("", pair), named, path), _never)
+
+
+def _listed(
+    method: str,
+    arguments: tuple[Any, ...],
+    path: Path,
+    follow: Follow,
+    params: Mapping[str, Any] = MappingProxyType({}),
+) -> Question:
+    """No moment is ever given to ccxt itself: it would drop rows by a stamp of its own choice."""
+    return Question(Request(Verb.LIST, method, arguments, params, path), follow)
+
+
+def _of_kraken(method: str, path: Path, since_ms: int) -> Question:
+    begin = {"start": since_ms // 1000 - 1}  # it leaves out that very second
+    return _listed(method, (), path, _by_offset, begin)
+
+
+def _of_binance(method: str, pair: str, id_param: str, since_ms: int) -> Question:
+    begin = {"startTime": since_ms}
+    return _listed(method, (pair, None, _THOUSAND), (), _from_id(id_param), begin)
+
+
+def _of_bybit(method: str, pair: str | None, page: int, since_ms: int) -> Question:
+    begin = {"startTime": since_ms}
+    return _listed(method, (pair, None, page), _LIST, _by_page_cursor, begin)
+
+
+def _of_okx(method: str, pair: str, since_ms: int) -> Question:
+    return _listed(method, (pair, None, _PAGE), ("data",), _only_if_short, {"begin": since_ms})
+
+
+def _orders_of_coinbase(pair: str | None, since_ms: int) -> Question:
+    begin = {"start_date": _date(since_ms)}
+    return _listed("fetch_orders", (pair, None, _THOUSAND), ("orders",), _by_cursor, begin)
+
+
+def _date(at_ms: int) -> str:
+    """
+    >>> _date(1_700_000_000_123)
+    '2023-11-14T22:13:20.123Z'
+    """
+    return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03}Z"
+
+
+def _never(request: Request, body: Any) -> Request | None:
+    return None
+
+
+def _only_if_short(request: Request, body: Any) -> Request | None:
+    """A full page of a venue whose pages nobody has followed yet has no end."""
+    return request if len(at(body, request.proof)) >= _PAGE else None
+
+
+def _by_offset(request: Request, body: Any) -> Request | None:
+    """Kraken counts from the newest: what is new meanwhile comes twice, and is missed never."""
+    if len(at(body, request.proof)) < _KRAKEN_PAGE:
+        return None
+    return _with(request, {"ofs": request.params.get("ofs", 0) + _KRAKEN_PAGE})
+
+
+def _from_id(param: str) -> Follow:
+    def follow(request: Request, body: Any) -> Request | None:
+        if len(body) < _THOUSAND:
+            return None
+        last = max(int(row["id" if param == "fromId" else "orderId"]) for row in body)
+        return request._replace(params={param: last + 1})
+
+    return follow
+
+
+def _by_cursor(request: Request, body: Any) -> Request | None:
+    cursor = body.get("cursor")
+    return _with(request, {"cursor": cursor}) if cursor and body.get("has_next", True) else None
+
+
+def _by_page_cursor(request: Request, body: Any) -> Request | None:
+    cursor = at(body, ("result", "nextPageCursor"))
+    return _with(request, {"cursor": cursor}) if cursor else None
+
+
+def _newest_first(since_ms: int) -> Follow:
+    """Coinbase's ledger knows no beginning: what is older than was asked for ends it."""
+
+    def follow(request: Request, body: Any) -> Request | None:
+        cursor = at(body, ("pagination", "next_starting_after"))
+        stamps = [datetime.fromisoformat(row["created_at"]) for row in body["data"]]
+        older = any(stamp.timestamp() * 1000 < since_ms for stamp in stamps)
+        return _with(request, {"starting_after": cursor}) if cursor and not older else None
+
+    return follow
+
+
+def _with(request: Request, params: Mapping[str, Any]) -> Request:
+    return request._replace(params={**request.params, **params})
+
+
+_LIST: Final[Path] = ("result", "list")
+
+_BALANCES: Final[Mapping[str, tuple[Path, Mapping[str, Any]]]] = MappingProxyType(
+    {
+        "kraken": (("result",), {}),
+        "binance": (("balances",), {"type": "spot"}),
+        "coinbase": (("accounts",), {"v3": True}),  # the older list does not tell what is held
+        "bybit": (_LIST, {}),
+        "okx": (("data",), {}),
+    }
+)

@@ -1,0 +1,62 @@
+"""A book is compared with a venue as both are seen; what differs is told, noted, or kept open.
+
+The two ends of a reconciliation: what enters beside the claims of the venue, and what leaves.
+"""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from rrr.core.events import Flow
+from rrr.core.orders import Report
+from rrr.core.state import State
+from rrr.database.live import Foreign, Known, Notes, Tied, Traded
+
+
+class Why(IntEnum):
+    """Why an instrument may only be reduced."""
+
+    BALANCE = 1  # the venue's is not ours
+    TAKEN = 2  # somebody took coins of the book
+    FOREIGN = 3  # somebody else's order, trade or coins, which nobody released
+    IMPOSSIBLE = 4  # a trade of ours that the books cannot hold
+
+
+class Frozen(NamedTuple):
+    instrument: int
+    why: int
+    currency: int
+    ours: int
+    theirs: int
+    words: str
+
+
+class Seen(NamedTuple):
+    """The book, and what is written at its seam."""
+
+    state: State
+    notes: Notes
+    since_ms: int  # what moved before is aside already
+    dedicated: bool  # all money in the account is the book's
+    starting: bool  # nothing is on its way that was not begun by a process that died
+    gone: frozenset[int] = frozenset()  # orders that were looked up and are not at the venue
+
+
+class Settled(NamedTuple):
+    """What the book is told, what is noted, and what stays open."""
+
+    reports: tuple[Report, ...]
+    flows: tuple[Flow, ...]
+    trades: tuple[Traded, ...]  # one for each report of a fill, in the same order
+    orders: tuple[Known, ...]  # those of which we now know more
+    foreign: tuple[Foreign, ...]
+    frozen: tuple[Frozen, ...]
+    unknown: tuple[int, ...]  # orders to look up
+    recall: tuple[int, ...]  # called back, and still open at the venue
+    waiting: tuple[str, ...]  # what was told and cannot be believed yet, in words
+    tied: tuple[Tied, ...]  # the balances side by side; none where the venue did not say them
+    whole: bool  # every query was answered to its end, and nothing waits
+
+    @property
+    def nothing(self) -> bool:
+        """There is nothing to write."""
+        return not (self.reports or self.flows or self.orders or self.foreign)

@@ -1,0 +1,194 @@
+"""What is said to a venue comes back as data or as an `Outcome`: nothing of ccxt's leaves here.
+
+Around an instance that somebody else made and that knows its markets. Each call is overheard: what
+left, and each answer as it came. A list counts only if every answer behind it was whole and its
+last page was read, so that silence is never an empty list. A cancelled task stays cancelled: its
+order is what it was before, on its way, and will be looked up.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from rrr.core.orders import Rejection
+from rrr.trading.live import asking, outcomes
+from rrr.trading.live.asking import Question, at
+from rrr.trading.live.outcomes import Heard, Kind, Outcome
+from rrr.trading.live.spelling import Refused, Request, Verb
+
+Row = dict[str, Any]
+
+PAGES_MAX: Final = 200
+
+# What ccxt stumbles over when an answer has another shape than it expects.
+MISREAD: Final = (
+    TypeError,
+    AttributeError,
+    LookupError,
+    ValueError,
+    ArithmeticError,
+    RuntimeError,
+    AssertionError,
+)
+
+_PRICE_PARAMS: Final = ("stopLossPrice", "triggerPrice", "trailingAmount")
+
+_heard: ContextVar[Heard | None] = ContextVar("heard", default=None)
+
+
+class Wire:
+    """`exits` marks what may spend the reserve of the budget: it is held while such a call runs."""
+
+    def __init__(
+        self,
+        ccxt: Any,
+        pairs: Sequence[str],
+        exits: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        assert ccxt.markets, "Whoever makes the instance lets it load its markets."
+        self.venue: str = ccxt.id
+        self.pairs = tuple(pairs)
+        self._ccxt = ccxt
+        self._exits = exits
+        self._fetch, self._answered = ccxt.fetch, ccxt.on_rest_response
+        ccxt.fetch, ccxt.on_rest_response = self._leaves, self._comes
+
+    async def send(self, request: Request) -> Outcome:
+        refused = _rounded(self._ccxt, request)
+        return refused or await self._told(request)
+
+    async def amend(self, request: Request) -> Outcome:
+        return await self.send(request)
+
+    async def cancel(self, request: Request) -> Outcome:
+        return await self._told(request)
+
+    async def look_up(
+        self, pair: str, kind: int, client_id: str, since_ms: int
+    ) -> list[Row] | Outcome:
+        """The order of this name as the venue has it; nothing only if it has surely none."""
+        questions = asking.look_up(self.venue, pair, kind, client_id, since_ms)
+        rows = await self._all(questions)
+        if isinstance(rows, Outcome):
+            return rows
+        ours = [row for row in rows if row.get("clientOrderId") == client_id]
+        named = any(client_id in each.request.params.values() for each in questions)
+        if rows and not ours and named:
+            return Outcome(Kind.UNKNOWN, words=f"{self.venue} answers with another order")
+        return ours
+
+    async def open_orders(self) -> list[Row] | Outcome:
+        return await self._all(asking.open_orders(self.venue, self.pairs))
+
+    async def closed_orders(self, since_ms: int) -> list[Row] | Outcome:
+        return await self._all(asking.closed_orders(self.venue, self.pairs, since_ms))
+
+    async def trades(self, since_ms: int) -> list[Row] | Outcome:
+        return await self._all(asking.trades(self.venue, self.pairs, since_ms))
+
+    async def balances(self) -> Row | Outcome:
+        answer, outcome, _ = await self._asked(asking.balances(self.venue))
+        return answer if outcome is None else outcome
+
+    async def ledger(self, codes: Sequence[str], since_ms: int) -> list[Row] | Outcome:
+        questions = asking.ledger(self.venue, codes, since_ms)
+        if isinstance(questions, Refused):
+            return Outcome(Kind.REJECTED, questions.rejection, questions.words)
+        return await self._all(questions)
+
+    async def _told(self, request: Request) -> Outcome:
+        _, error, heard = await self._called(request)
+        return outcomes.judged(error, request, heard)
+
+    async def _all(self, questions: Sequence[Question]) -> list[Row] | Outcome:
+        """The answers to all, or what became of the first that failed."""
+        rows: list[Row] = []
+        for question in questions:
+            found = await self._pages(question)
+            if isinstance(found, Outcome):
+                return found
+            rows += found
+        return rows
+
+    async def _pages(self, question: Question) -> list[Row] | Outcome:
+        rows: list[Row] = []
+        request = question.request
+        for _ in range(PAGES_MAX):
+            page, outcome, heard = await self._asked(request)
+            if outcome is not None:
+                return outcome
+            if page is None:
+                return rows
+            page = page if isinstance(page, list) else [page]
+            if request.verb is Verb.LIST and len(page) != len(at(heard.body, request.proof)):
+                return Outcome(Kind.UNKNOWN, words=f"{request.method}: ccxt left rows out")
+            rows += page
+            try:
+                following = question.follow(request, heard.body)
+            except MISREAD as error:
+                return outcomes.judged(error, request, heard)
+            if following is None:
+                return rows
+            if following == request:
+                break
+            request = following
+        return Outcome(Kind.UNKNOWN, words=f"{request.method}: its last page cannot be reached")
+
+    async def _asked(self, request: Request) -> tuple[Any, Outcome | None, Heard]:
+        """The answer, or what became of the question; an order that there is not is None."""
+        answer, error, heard = await self._called(request)
+        if error is not None and outcomes.missing(error, request, heard):
+            return None, None, heard
+        outcome = outcomes.judged(error, request, heard)
+        return (answer, None if outcome.kind is Kind.CONFIRMED else outcome, heard)
+
+    async def _called(self, request: Request) -> tuple[Any, Exception | None, Heard]:
+        from ccxt.base.errors import BaseError
+
+        heard = Heard()
+        with self._exits() if request.urgent else nullcontext():
+            token = _heard.set(heard)
+            try:
+                method = getattr(self._ccxt, request.method)
+                answer = await method(*request.arguments, params=dict(request.params))
+            except (BaseError, OSError, *MISREAD) as error:
+                return None, error, heard
+            finally:
+                _heard.reset(token)
+        return answer, None, heard
+
+    async def _leaves(self, *details: Any, **named: Any) -> Any:
+        heard = _heard.get()
+        if heard is not None:
+            heard.left += 1
+        return await self._fetch(*details, **named)
+
+    def _comes(
+        self, status: int, reason: str, url: str, method: str, headers: Any, body: str, *more: Any
+    ) -> Any:
+        heard = _heard.get()
+        if heard is not None:
+            heard.answers.append((status, body))
+        return self._answered(status, reason, url, method, headers, body, *more)
+
+
+def _rounded(ccxt: Any, request: Request) -> Outcome | None:
+    """A refusal if ccxt, which rounds in silence, would send other figures than these."""
+    from ccxt.base.errors import BaseError
+
+    pair, _, _, amount, price = request.arguments[-5:]
+    prices = [price, *(request.params.get(name) for name in _PRICE_PARAMS)]
+    figures = [(ccxt.amount_to_precision, amount, Rejection.QUANTITY_GRID)]
+    figures += [(ccxt.price_to_precision, each, Rejection.PRICE_GRID) for each in prices if each]
+    for precision, figure, rejection in figures:
+        try:
+            sent = precision(pair, figure)
+            same = Decimal(sent) == Decimal(figure)
+        except (BaseError, InvalidOperation, *MISREAD) as error:
+            sent, same = type(error).__name__, False
+        if not same:
+            words = f"{pair}: {figure} would leave as {sent}: the venue's rules have changed"
+            return Outcome(Kind.REJECTED, rejection, words)
+    return None
