@@ -20,9 +20,10 @@ from rrr import cli
 from rrr.cli.commands import reading
 from rrr.cli.options import MARKET
 from rrr.cli.parsing import COMMANDS, SESSION
+from rrr.cli.speaking import failed
 from rrr.config import Home
 from rrr.core import errors
-from rrr.core.errors import RRRError
+from rrr.core.errors import RRRError, UsageError
 from rrr.database import get_db
 from rrr.database.holder import held
 from rrr.database.opening import LIVE
@@ -508,3 +509,9 @@ def test_a_python_without_assertions_is_refused(environment: dict[str, str]) -> 
     assert ended.returncode == 2
     assert json.loads(ended.stdout)["error"] == "UsageError"
     assert "assertions" in ended.stderr
+
+
+def test_what_others_wrote_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    error = UsageError("It has Z0\x1b[31m.", "First:\n  \u202eone\x07")
+    assert failed(error, False) == 2
+    assert capsys.readouterr().err == "rrr: It has Z0\\x1b[31m.\n     First:\n  \\u202eone\\x07\n"

@@ -10,17 +10,17 @@ import time
 from typing import Any, TextIO
 
 from rrr.config import Home, Loaded
+from rrr.data_pipeline.market import Market
 from rrr.database.client import get_db
-from rrr.database.holder import held
 from rrr.monitoring.story import Story
 from rrr.trading.engine.opening import opened
 from rrr.trading.engine.venue import Paper
 from rrr.wiring.answers import socket
-from rrr.wiring.beginning import life_of, market_of, now_ms, terms_of
+from rrr.wiring.beginning import life_of, market_of, now_ms, occupied, terms_of
 from rrr.wiring.ending import farewell, greeting
 from rrr.wiring.opinions import Opinions
 from rrr.wiring.pace import Pace
-from rrr.wiring.stopping import stop_when_asked, unless
+from rrr.wiring.stopping import Stopped, stop_when_asked, unless
 from rrr.wiring.tasks import House, decide, feed, learn, signals
 from rrr.wiring.teller import Teller
 from rrr.wiring.watching import guard
@@ -32,26 +32,43 @@ async def session(
     """Trade on paper until the market ends or somebody stops us; the summary, and its words."""
     settings, stop, teller = loaded.settings, stop_when_asked(), Teller(stream, loaded)
     about = {"mode": "paper", "since": f"{time.strftime('%Y-%m-%d %H:%M:%S %z')}"}
-    async with market_of(home, settings, teller, stop) as market:
-        home.prepare()
-        with held(home.data, about), teller.logging(home):
-            terms = terms_of(market, settings)
-            async with get_db("paper", home.root, read_only=False) as db:
-                life = life_of(market, loaded, db)
-                engine = await opened(db, terms, life, Paper(), now_ms, new=new)
-                names: dict[int, str] = {}
-                every = settings.pace != "max"
-                story = Story(terms.units, engine.state, every_decision=every, names=names)
-                opinions = Opinions(home, settings, market, engine, teller, names, story.warmed)
-                pace = Pace(settings.pace, real=settings.real)
-                house = House(settings, market, db, engine, opinions, story, teller, stop, pace)
-                teller.notes(greeting(house, terms, life))
-                await unless(stop, opinions.begin(db))
-                async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(feed(house), name="feed")
-                    tasks.create_task(signals(house), name="signals")
-                    tasks.create_task(decide(house, tasks), name="engine")
-                    tasks.create_task(guard(house), name="guard")
-                    tasks.create_task(socket(house, home), name="socket")
-                    tasks.create_task(learn(house), name="training")
-                return await farewell(house, terms)
+    try:
+        with occupied(home, about) as occupy:
+            async with market_of(home, settings, teller, stop, occupy) as market:
+                occupy()
+                with teller.logging(home):
+                    return await _traded(home, loaded, market, teller, stop, new=new)
+    except Stopped as stopped:
+        return {"session": None, "outcome": str(stopped)}, str(stopped)
+
+
+async def _traded(
+    home: Home,
+    loaded: Loaded,
+    market: Market,
+    teller: Teller,
+    stop: asyncio.Event,
+    *,
+    new: bool,
+) -> tuple[dict[str, Any], str]:
+    settings = loaded.settings
+    terms = terms_of(market, settings)
+    async with get_db("paper", home.root, read_only=False) as db:
+        life = life_of(market, loaded, db)
+        engine = await opened(db, terms, life, Paper(), now_ms, new=new)
+        names: dict[int, str] = {}
+        every = settings.pace != "max"
+        story = Story(terms.units, engine.state, every_decision=every, names=names)
+        opinions = Opinions(home, settings, market, engine, teller, names, story.warmed)
+        pace = Pace(settings.pace, real=settings.real)
+        house = House(settings, market, db, engine, opinions, story, teller, stop, pace)
+        teller.notes(greeting(house, terms, life))
+        await unless(stop, opinions.begin(db))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(feed(house), name="feed")
+            tasks.create_task(signals(house), name="signals")
+            tasks.create_task(decide(house, tasks), name="engine")
+            tasks.create_task(guard(house), name="guard")
+            tasks.create_task(socket(house, home), name="socket")
+            tasks.create_task(learn(house), name="training")
+        return await farewell(house, terms)

@@ -106,7 +106,7 @@ class _Life:
         spoiling = Spoiling(self._frames, self._answer, lambda: self._chance.random() < 0.002)
         self._ether = Ether(self._dialect, start_ms, spoiling)
         self._opened = False
-        self._told, self._gaps = Teller(), list[Gap]()
+        self._told = Teller()
         self._seen = dict[str, list[str]]()  # what was said lately
         self._down_ms = 0  # REST is in trouble until then
         self._while_ms, self._density = 0, 0.0
@@ -149,14 +149,12 @@ class _Life:
             clock_ms=ether.clock_ms,
             told=self._told,
             manner=manner,
-            noted=self._gaps.append,
         ) as market:
             self._opened = True
             place = Venue(self._name, "", self._tape, VenueTime(NOON_MS, 1, 0))
-            laws = _Laws(Live(place, market, self._told, self._gaps), self._kind)
+            laws = _Laws(Live(place, market, self._told), self._kind)
             async for arrival in market.arrivals(0):
                 laws.hold(arrival)
-            laws.hold_to_the_end()
             self.tried["lives"] += 1
             self.tried += laws.counted
             self.tried += self._counted(market)
@@ -227,15 +225,16 @@ class _Laws:
             assert 0 < touch.bid < touch.ask < END
             assert 0 <= touch.bid_quantity < END > touch.ask_quantity >= 0
         self.counted["missing"] += len(close.missing)
+        for gap in arrival.gaps:
+            self._hold_gap(gap)
         if self._kind == "nonsense":
             self._hold_words(close.opened_at_ms)
 
-    def hold_to_the_end(self) -> None:
-        for gap in self._live.gaps:
-            self.counted[gap.why.value] += 1
-            if self._kind != "anything" and gap.why is Why.NO_TRADES:
-                index = [one.spec.symbol for one in self._live.market.instruments].index(gap.symbol)
-                assert not self._live.traded(index, gap.opened_at_ms), gap
+    def _hold_gap(self, gap: Gap) -> None:
+        self.counted[gap.why.value] += 1
+        if self._kind != "anything" and gap.why is Why.NO_TRADES:
+            index = [one.spec.symbol for one in self._live.market.instruments].index(gap.symbol)
+            assert not self._live.traded(index, gap.opened_at_ms), gap
 
     def _hold_words(self, opened_at_ms: int) -> None:
         """What its sockets brought whole is so, whatever else they brought."""

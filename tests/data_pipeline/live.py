@@ -30,7 +30,6 @@ class Live:
     venue: Venue
     market: Exchange
     told: Teller
-    gaps: list[Gap]
     arrivals: list[Arrival] = field(default_factory=list)
 
     async def listen(self) -> None:
@@ -43,7 +42,10 @@ class Live:
         return {Source(candle.source) for one in self.arrivals for candle in one.close.candles}
 
     def noted(self, why: Why) -> list[Gap]:
-        return [gap for gap in self.gaps if gap.why is why]
+        """What came with the arrivals; once."""
+        gaps = [gap for one in self.arrivals for gap in one.gaps]
+        assert len(set(gaps)) == len(gaps)
+        return [gap for gap in gaps if gap.why is why]
 
     def hold_against_the_tape(self) -> None:
         """Nothing twice, nothing out of order, nothing made up, nothing missing that was traded."""
@@ -94,7 +96,7 @@ async def living(
     """All instruments of a venue; the times of its faults count from when it is listened to."""
     if speed > CALM and "HURRIED" not in os.environ:
         pytest.skip("a hurried market wants an idle machine: HURRIED=1")
-    told, gaps = Teller(), list[Gap]()
+    told = Teller()
     async with loopback(name, speed=speed) as venue:
         manner = Manner(
             venue.wait,
@@ -114,7 +116,6 @@ async def living(
             clock_ms=venue.clock_ms,
             told=told,
             manner=manner,
-            noted=gaps.append,
             record=record,
             depth_levels=depth_levels,
         ) as market:
@@ -122,7 +123,7 @@ async def living(
             for fault in faults:
                 begin_ms, until_ms = fault.from_ms + now_ms, fault.until_ms + now_ms
                 await venue.fault(replace(fault, from_ms=begin_ms, until_ms=until_ms))
-            yield Live(venue, market, told, gaps)
+            yield Live(venue, market, told)
 
 
 def during(kind: str, begin_s: int, end_s: int, where: str | None = None) -> Fault:

@@ -78,13 +78,30 @@ def test_only_spot_is_traded() -> None:
         chosen(markets("BTC/USD"), "BTC-USD-PERP")
 
 
+@pytest.mark.parametrize("odd", ["Z0\x1b[31m", "Z\n", "Z 0", "\u202eZ", "", "Z" * 41, 7])
+def test_what_is_no_name_names_no_instrument(odd: Any) -> None:
+    """A venue's words are shown to people: none may steer a terminal."""
+    there = markets("ADA/EUR")
+    for base, quote in ((odd, "EUR"), ("ADA", odd)):
+        symbol = f"{base}/{quote}"
+        there[symbol] = market(symbol) | {"base": base, "quote": quote}
+    with pytest.raises(UsageError, match=r"it has ADA-EUR\.$"):
+        chosen(there)
+    with pytest.raises(NotFound, match=r"Known: ADA-EUR\.$"):
+        chosen(there, "XYZ-ABC")
+
+
 WRONG: list[tuple[dict[str, Any], type[RRRError], tuple[str, ...]]] = [
     ({"name": "krakn"}, UsageError, ("'krakn' is no exchange that ccxt knows.", "kraken")),
     ({"name": "../x"}, UsageError, ("'../x' is no exchange", "Known: alpaca")),
     ({"name": ""}, UsageError, ("'' is no exchange",)),
     ({"name": "base"}, UsageError, ("'base' is no exchange",)),
     ({"name": "bitflyer"}, UsageError, ("bitflyer gives no candles.", "kraken")),
-    ({"timeframe": "3m"}, UsageError, ("kraken has no 3m candles.", "It has 1m, 5m, 15m")),
+    (
+        {"timeframe": "3m"},
+        UsageError,
+        ("kraken has no 3m candles.", "It has 1m, 5m, 15m, 30m, 1h, 4h, 1d."),
+    ),
     ({"timeframe": "2w"}, UsageError, ("'2w' is no timeframe.",)),
     ({"symbols": ["BTC-USX"]}, NotFound, ("kraken has no BTC-USX", "Nearest: BTC-USD")),
     ({"symbols": ["XYZW"]}, UsageError, ("'XYZW' is no symbol.",)),
@@ -104,7 +121,11 @@ async def test_what_is_not_there_is_refused_with_what_is(
         assert word in str(caught.value)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:80", "ftp://here", "", "kraken"])
+ODD = ("127.0.0.1:80", "ftp://here", "", "kraken", "http://[::1", "http://:80", "http://a:b")
+PORTS = ("http://127.0.0.1:99999", "http://127.0.0.1:0")
+
+
+@pytest.mark.parametrize("address", [*ODD, *PORTS])
 async def test_an_address_is_one_of_the_web(address: str) -> None:
     with pytest.raises(UsageError, match="is no address"):
         async with opened(address, Time(START_MS)):

@@ -9,7 +9,6 @@ import pytest
 from rrr.core.market import Candle, Source
 from rrr.data_pipeline.exchange import (
     GRACE_MS,
-    PATIENCE_MS,
     Exchange,
     Gap,
     Manner,
@@ -17,23 +16,24 @@ from rrr.data_pipeline.exchange import (
     exchange,
 )
 from rrr.data_pipeline.exchange_reader import Reader
-from rrr.data_pipeline.exchange_rounds import Listening, Rounds
+from rrr.data_pipeline.exchange_rounds import SPEAK_MS, Listening, Rounds
 from rrr.data_pipeline.exchange_troubles import Troubles
 from rrr.data_pipeline.instruments import Spec
 from rrr.data_pipeline.intake import Intake
+from rrr.data_pipeline.market import Arrival
 from rrr.data_pipeline.stream import Sockets
 from tests.data_pipeline.exchanges import NOON_MS, START_MS, Teller
 from tests.data_pipeline.loopback import Loopback, Row, Time, right, says, walk
 
 
-async def closes(market: Exchange, server: Loopback) -> list[tuple[int, ...]]:
-    """What each close lacks: ETH is not answered for at the first, and is at all others."""
+async def met(market: Exchange, server: Loopback) -> list[Arrival]:
+    """ETH is not answered for at the first close, and is at all others."""
     server.faults.extend([right, *[says(503)] * 99])
-    missing = []
+    arrivals = []
     async for arrival in market.arrivals(0):
-        missing.append(arrival.close.missing)
+        arrivals.append(arrival)
         server.faults.clear()
-    return missing
+    return arrivals
 
 
 @pytest.mark.parametrize("name", ["kraken", "coinbase"])
@@ -44,7 +44,7 @@ async def test_of_a_gap_that_nobody_traded_the_ledger_says_so_later(
     def candle(symbol: str, at: int) -> Row | None:
         return walk(symbol, at) if traded or symbol == "BTC-USD" or at != NOON_MS else None
 
-    clock, told, gaps = Time(START_MS), Teller(), list[Gap]()
+    clock, told = Time(START_MS), Teller()
     with Loopback(clock, candle) as server:
         async with exchange(
             name,
@@ -56,11 +56,12 @@ async def test_of_a_gap_that_nobody_traded_the_ledger_says_so_later(
             clock_ms=clock,
             told=told,
             manner=Manner(clock.wait, rate_limited=False, monotonic_ms=clock),
-            noted=gaps.append,
         ) as market:
-            assert await closes(market, server) == [(1,), (), ()]
-    known_later = [] if traded else [Gap("ETH-USD", NOON_MS, Why.NO_TRADES)]
-    assert gaps == [Gap("ETH-USD", NOON_MS, Why.GAP), *known_later]
+            arrivals = await met(market, server)
+    assert [one.close.missing for one in arrivals] == [(1,), (), ()]
+    known_later = () if traded else (Gap("ETH-USD", NOON_MS, Why.NO_TRADES),)
+    assert [one.gaps for one in arrivals] == [(Gap("ETH-USD", NOON_MS, Why.GAP),), known_later, ()]
+    assert not any(one.silent for one in arrivals), "It was not known at its time."
     assert told.names().count("late_candle") == int(traded)
 
 
@@ -106,6 +107,7 @@ class Asked:
         self.unconfirmed: dict[int, Candle | None] = {}
         self.given_up: set[int] = set()
         self.quiet: list[int] = []
+        self.answer: dict[int, Candle] | None = None  # instead of a candle
         self.intake = Intake(index, self.symbol, "C/USD", BTC, STEP_MS)
         self.intake.resumed(NOON_MS - 1)
         self._clock, self._asked = clock, asked
@@ -118,7 +120,11 @@ class Asked:
         await self._clock.wait(3)
         self._asked.append(self.index)
         self.known_at = begin
-        return {begin: Candle(self.index, 100, 200, 100, 200, 5 * 10**8, Source.REST)}
+        whole = Candle(self.index, 100, 200, 100, 200, 5 * 10**8, Source.REST)
+        return {begin: whole} if self.answer is None else self.answer
+
+    def tell_differs(self, at: int, rest: Candle | None, said: Candle | None) -> None:
+        raise AssertionError("Nothing differs.")
 
 
 async def test_where_rest_is_too_slow_for_all_whole_streams_speak() -> None:
@@ -126,7 +132,7 @@ async def test_where_rest_is_too_slow_for_all_whole_streams_speak() -> None:
     some = [Asked(index, clock, asked) for index in range(20)]
     readers = cast(list[Reader], some)
     troubles = Troubles("kraken", clock, Teller())
-    rounds = Rounds(readers, troubles, clock, Manner(clock.wait, monotonic_ms=clock), gaps.append)
+    rounds = Rounds(readers, troubles, clock, Manner(clock.wait, monotonic_ms=clock))
     sockets = SimpleNamespace(news=asyncio.Event(), quiet=None, deaf=None)
     rounds.listening = Listening(cast(Sockets, sockets), [one.intake for one in some])
     for minute in range(2):
@@ -134,10 +140,28 @@ async def test_where_rest_is_too_slow_for_all_whole_streams_speak() -> None:
         clock.at_ms = max(clock.at_ms, begin + STEP_MS + 10)
         for one in some:
             one.says(begin)
-        found = await rounds.columns(begin, begin + STEP_MS)
-        assert clock() <= begin + STEP_MS + GRACE_MS + PATIENCE_MS + 3_000
+        found, noted = await rounds.columns(begin, begin + STEP_MS)
+        gaps += noted
+        assert clock() <= begin + STEP_MS + GRACE_MS + SPEAK_MS + 3_000
         assert all(column.keys() == {begin} for column in found)
         confirmed = len(asked)
         assert len(gaps) == 20 * (minute + 1) - confirmed
     assert {gap.why for gap in gaps} == {Why.UNCONFIRMED}
     assert len(set(asked)) == len(asked), "Who waits for longest is asked first."
+
+
+async def test_what_is_refused_neither_differs_nor_proves_a_silence() -> None:
+    clock, told, proofs = Time(NOON_MS + STEP_MS + 10), Teller(), list[str]()
+    loud, mute = Asked(0, clock, []), Asked(1, clock, [])
+    for one in (loud, mute):
+        one.answer, one.refused = {}, {NOON_MS: "its close is no number"}
+    loud.says(NOON_MS)
+    sockets = SimpleNamespace(news=asyncio.Event(), quiet=proofs.append, deaf=None)
+    readers = cast(list[Reader], [loud, mute])
+    manner = Manner(clock.wait, monotonic_ms=clock)
+    rounds = Rounds(readers, Troubles("kraken", clock, told), clock, manner)
+    rounds.listening = Listening(cast(Sockets, sockets), [loud.intake, mute.intake])
+    found, gaps = await rounds.columns(NOON_MS, NOON_MS + STEP_MS)
+    assert found == [{}, {}]
+    assert gaps == [Gap(one.symbol, NOON_MS, Why.REFUSED) for one in (loud, mute)]
+    assert (told, proofs) == ([], [])

@@ -2,6 +2,7 @@ import asyncio
 import gzip
 import json
 import random
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -25,7 +26,9 @@ PATIENT_MS = 10**7  # an answer of a hurried venue takes minutes of its time
 
 
 def recorder(folder: Path, told: Teller, *, file_mb: float = 1.0) -> Recorder:
-    return Recorder(folder, ABOUT, Time(NOON_MS), told, NOON_MS, file_mb=file_mb)
+    kept = Recorder(folder, ABOUT, Time(NOON_MS), told, NOON_MS, file_mb=file_mb)
+    kept.begin()
+    return kept
 
 
 def said(arrivals: list[Arrival]) -> list[tuple[Any, ...]]:
@@ -105,7 +108,7 @@ def test_what_is_kept_is_what_was_said(tmp_path: Path) -> None:
     kept.answered(URL, "GET", 429, {"Retry-After": "30", "Set-Cookie": "secret"}, "<html>")
     kept.cut(URL, "1006")
     kept.close()
-    assert list(recorded(tmp_path / "new" / "folder")) == [
+    assert list(recorded(tmp_path / "new" / "folder", told)) == [
         Line(NOON_MS, "about", text=json.dumps(ABOUT)),
         Line(NOON_MS, "frame", URL, text),
         Line(NOON_MS, "answer", URL, "<html>", "GET", 429, {"Retry-After": "30"}),
@@ -127,7 +130,9 @@ def test_files_follow_each_other_and_none_is_written_over(tmp_path: Path) -> Non
     assert max(sizes) < 2 * 200_000
     some(recorder(tmp_path, Teller(), file_mb=0.2), 400)
     assert [file.stat().st_size for file in files] == sizes
-    heard = [int(line.text.split()[0]) for line in recorded(tmp_path) if line.kind == "frame"]
+    heard = [
+        int(line.text.split()[0]) for line in recorded(tmp_path, Teller()) if line.kind == "frame"
+    ]
     assert heard == list(range(800))
     assert all(a.name < b.name for a, b in pairwise(files))
 
@@ -152,10 +157,93 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 
 def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="no recording"):
-        list(recorded(tmp_path))
+        list(recorded(tmp_path, Teller()))
     (file := tmp_path / "1.jsonl.gz").write_bytes(b"text")
     with pytest.raises(DataError, match="is no recording"):
-        list(recorded(file))
-    file.write_bytes(gzip.compress(b'{"at_ms": 1, "kind": "frame"}\n[]\n'))
-    with pytest.raises(DataError, match="line 2, is no line"):
-        list(recorded(file))
+        list(recorded(file, Teller()))
+
+
+def test_nothing_is_written_before_it_is_begun_and_nothing_is_lost(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    kept = Recorder(folder, ABOUT, Time(NOON_MS), Teller(), NOON_MS)
+    kept.heard(URL, "early")
+    assert not folder.exists()
+    kept.begin()
+    kept.close()
+    assert [line.text for line in recorded(folder, Teller())] == [json.dumps(ABOUT), "early"]
+    never = Recorder(tmp_path / "never", ABOUT, Time(NOON_MS), Teller(), NOON_MS)
+    never.close()
+    assert not (tmp_path / "never").exists()
+
+
+def test_a_folder_that_lacks_its_first_files_is_gone_on_with(tmp_path: Path) -> None:
+    for _ in range(3):
+        recorder(tmp_path, Teller()).close()
+    for name in ("000001", "000002"):
+        (tmp_path / f"{name}.jsonl.gz").unlink()
+    (tmp_path / "mine.jsonl.gz").write_bytes(b"")
+    kept = recorder(tmp_path, told := Teller())
+    kept.heard(URL, "new")
+    kept.close()
+    assert (kept.trouble, told) == (None, [])
+    assert [line.text for line in recorded(tmp_path / "000004.jsonl.gz", told)][1:] == ["new"]
+
+
+EDITED = {
+    "[]": "it holds",
+    "{}": "it holds",
+    "?": "it is no JSON",
+    "[" * 100_000: "it is no JSON",
+    '{"at_ms": 1, "kind": "frame", "mine": 1}': "it holds",
+    '{"at_ms": "1704110400000", "kind": "frame"}': "at_ms is '1704110400000'",
+    '{"at_ms": true, "kind": "frame"}': "at_ms is True",
+    '{"at_ms": 1e12, "kind": "frame"}': "at_ms is 1000000000000.0",
+    '{"at_ms": -1, "kind": "frame"}': "at_ms is -1",
+    '{"at_ms": 99999999999999999, "kind": "frame"}': "at_ms is 99999999999999999",
+    '{"at_ms": 1, "kind": "frame", "text": {}}': "text is {}",
+    '{"at_ms": 1, "kind": "answer", "status": "200"}': "status is '200'",
+    '{"at_ms": 1, "kind": "answer", "headers": {"date": 1}}': "headers is {'date': 1}",
+}
+
+
+@pytest.mark.parametrize(("line", "why"), EDITED.items(), ids=map(str, range(len(EDITED))))
+def test_a_line_that_was_edited_is_refused_with_its_place(
+    tmp_path: Path, line: str, why: str
+) -> None:
+    (file := tmp_path / "1.jsonl.gz").write_bytes(
+        gzip.compress(f'{{"at_ms": 1, "kind": "frame"}}\n{line}\n'.encode())
+    )
+    with pytest.raises(DataError) as caught:
+        list(recorded(file, Teller()))
+    assert caught.value.what.startswith(f"{file}, line 2, is no line of a recording: {why}")
+
+
+def flipped(packed: bytes) -> bytes:
+    """In the middle, damaged by one byte."""
+    return packed[: len(packed) // 2] + b"\xff\xff" + packed[len(packed) // 2 + 2 :]
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "why"),
+    [
+        (lambda packed: packed[: len(packed) // 2], "ends in the middle"),
+        (lambda packed: gzip.compress(gzip.decompress(packed)[:-1]), "ends in the middle"),
+        (flipped, "is damaged"),
+    ],
+)
+def test_a_file_that_lacks_its_end_is_read_up_to_there_and_told(
+    tmp_path: Path, spoilt: Callable[[bytes], bytes], why: str
+) -> None:
+    kept = recorder(tmp_path, told := Teller())
+    for number in range(400):
+        kept.heard(URL, random.Random(number).randbytes(500).hex())
+    kept.close()
+    [file] = tmp_path.iterdir()
+    whole = list(recorded(file, told))
+    assert told == []
+    file.write_bytes(spoilt(file.read_bytes()))
+    rest = list(recorded(file, told))
+    assert 1 < len(rest) < len(whole)
+    assert rest == whole[: len(rest)]
+    assert told.names() == ["recording_cut"]
+    assert f"{file} {why}, after line {len(rest)}:" in told[0][1]

@@ -186,10 +186,11 @@ ANSWERS = {
     "run": "SELECT * FROM runs",
     "setting": "SELECT r.session, s.* FROM settings s JOIN runs r ON r.id = s.run",
     "system event": "SELECT r.session, e.* FROM system_events e JOIN runs r ON r.id = e.run",
+    "missing or doubtful candle": "SELECT * FROM gaps",
     "daily digest": "SELECT * FROM digests",
 }
-MAY_BE_NONE = {"halt", "touch", "takeover"}
-OF_A_PROCESS = {"run", "setting", "system event"}
+MAY_BE_NONE = {"halt", "touch", "takeover", "missing or doubtful candle"}
+OF_A_PROCESS = {"run", "setting", "system event", "missing or doubtful candle"}
 
 
 @pytest.mark.parametrize("question", ANSWERS)

@@ -1,6 +1,7 @@
 """What is unfinished goes on; what is finished, or asked anew, begins again."""
 
 import sqlite3
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,16 @@ async def test_each_life_keeps_its_settings_and_what_it_noticed(house: House) ->
     assert kept == [(run, *setting) for run in (1, 2) for setting in LIFE.settings]
     noted = ask(house.path, "SELECT run, name, detail FROM system_events")
     assert noted == [(run, "data", '{"note": "made up"}') for run in (1, 2)]
+
+
+async def test_a_gap_is_one_row_of_its_session_whoever_tells_it_again(house: House) -> None:
+    gaps = [("BTC-USD", 1, "gap"), ("BTC-USD", 1, "no_trades"), ("ETH-USD", 1, "gap")]
+    for seed in (1, 2, 1):
+        async with living(house.path, terms(seed)) as engine:
+            tell = partial(sessions.note_gaps, session=engine.session.id, run=engine.pen.run)
+            await engine.db.write(partial(tell, gaps=[*gaps, *gaps], at_ms=7))
+    kept = ask(house.path, "SELECT session, run, symbol, opened_at_ms, why, noted_at_ms FROM gaps")
+    assert kept == [(life, life, *gap, 7) for life in (1, 2) for gap in gaps]
 
 
 async def test_enough_closes_are_remembered_for_every_instrument(house: House) -> None:

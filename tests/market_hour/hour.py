@@ -24,6 +24,7 @@ from tests.venue.process import Venue, loopback
 MINUTE_MS: Final = 60_000
 HERE: Final = Path(__file__).parent
 SETTINGS: Final = (
+    *("--depth-levels", "10"),
     *("--timeframe", "1m", "--signals", f"{HERE / 'lively.py'}"),
     *("--set", "policy.warmup_candles=3", "--set", "policy.sizing=equity"),
     *("--set", "policy.band_bps=1", "--set", "risk.cooldown_minutes=0"),

@@ -41,6 +41,9 @@ class Kind(NamedTuple):
     symbol: str | None = None
 
 
+_BANNED: Final = Kind("http_418", "rest")  # nobody asks for two minutes
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
     """One fault, and all that it takes for it to bite."""
@@ -106,4 +109,6 @@ def _parts(kind: Kind) -> int:
 
 
 def _pause(kind: Kind) -> int:
+    if kind == _BANNED:
+        return _DIALLING
     return _PAUSE if kind.where == "rest" or kind.name in _OUTLIVED else _DIALLING

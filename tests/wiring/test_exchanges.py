@@ -11,6 +11,8 @@ import pytest
 
 from rrr.core.market import Source
 from rrr.core.orders import Side
+from rrr.data_pipeline.recording import recorded
+from rrr.database.holder import held, is_held
 from tests.data_pipeline.loopback import Loopback, Row, says
 from tests.storm.homes import House
 from tests.wiring.daemons import (
@@ -134,6 +136,45 @@ def test_who_stops_it_before_the_exchange_has_answered_is_heard(tmp_path: Path) 
         house = House(tmp_path / "home", kraken(address), speed="1")
         with living(house, "asking kraken") as process:
             said = stopped(process)
-    assert said.code == 69
-    assert "It was stopped before kraken answered." in said.err
+    assert said.code == 0, said.err
+    assert said.told == {"session": None, "outcome": "It was stopped before kraken answered."}
+    assert "Traceback" not in said.err
     assert not (tmp_path / "home").exists(), "Nothing was begun."
+
+
+def test_a_home_that_is_held_is_found_out_before_anybody_is_asked(
+    tmp_path: Path, server: Loopback
+) -> None:
+    (data := tmp_path / "data").mkdir()
+    with held(data, {"mode": "paper"}):
+        last = House(tmp_path, kraken(server, "--record"), speed="1").run()
+    assert (last.code, last.told["error"]) == (75, "HomeHeld"), last.err
+    assert server.asked == []
+    assert not (data / "recordings").exists()
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_nothing_is_recorded_of_what_is_not_there(
+    tmp_path: Path, server: Loopback, begun: bool
+) -> None:
+    if begun:
+        (tmp_path / "data").mkdir()
+    last = House(tmp_path, kraken(server, "--record", "--symbols", "DOGE-USD"), speed="1").run()
+    assert last.code == 66, last.err
+    assert (tmp_path / "data").exists() == begun
+    assert not (tmp_path / "data" / "recordings").exists()
+
+
+def test_a_new_home_is_held_before_anything_is_recorded_in_it(
+    tmp_path: Path, server: Loopback
+) -> None:
+    house = House(tmp_path / "home", kraken(server, "--record"), speed="1")
+    data = tmp_path / "home" / "data"
+    ahead = str(server.clock_ms() - time.time_ns() // 1_000_000)
+    with living(house, "session paper-1 begins", ELSEWHEN, ahead) as process:
+        assert is_held(data)
+        last = stopped(process)
+    assert last.code == 0, last.err
+    [folder] = (data / "recordings").iterdir()
+    lines = list(recorded(folder, lambda *told: None))
+    assert [line.kind for line in lines[:2]] == ["about", "answer"]

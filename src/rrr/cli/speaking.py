@@ -11,11 +11,18 @@ from rrr.core.errors import RRRError, StorageFailed
 
 
 def failed(error: RRRError, as_json: bool) -> int:
-    say(f"rrr: {error.what}\n     {error.advice}", sys.stderr)
+    say(f"rrr: {shown(error.what)}\n     {shown(error.advice)}", sys.stderr)
     if as_json:
         kind = type(error).__name__
         say(json.dumps({"error": kind, "what": error.what, "advice": error.advice}), sys.stdout)
     return error.exit_code
+
+
+def shown(text: str) -> str:
+    """Whoever wrote a part of it, its lines are lines and nothing of it steers a terminal."""
+    from rrr.monitoring.words import printable
+
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def say(line: str, file: TextIO | None, end: str = "\n") -> OSError | None:

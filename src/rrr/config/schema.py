@@ -156,8 +156,8 @@ class Settings(Section):
             raise broken_rule(
                 f"speed is {text(self.speed)}, and {self.source} runs at 1", "speed", "market"
             )
-        past = self.source == "replay" or PAST in (info.context or ())
-        if not past and (self.from_ or self.to):
+        given = info.context or ()
+        if self.source != "replay" and PAST not in given and (self.from_ or self.to):
             raise broken_rule(
                 f"from and to cut recorded candles, and market is {self.source}", "from", "to"
             )
@@ -165,6 +165,13 @@ class Settings(Section):
             raise broken_rule(
                 f"address is an exchange's, and market is {self.source}", "address", "market"
             )
+        for name in ("record", "depth_levels") if not self.real and PAST not in given else ():
+            if getattr(self, name):
+                raise broken_rule(
+                    f"{name} is of what an exchange says, and market is {self.source}",
+                    name,
+                    "market",
+                )
         return self
 
     @model_validator(mode="after")

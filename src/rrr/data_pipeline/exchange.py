@@ -9,7 +9,8 @@ its sockets brought whole comes at once.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import CancelledError, Future
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -23,7 +24,7 @@ from rrr.core.market import Candle, Source
 from rrr.data_pipeline.books import Books, refuse_depth, touch_of
 from rrr.data_pipeline.books_dialects import Wanted
 from rrr.data_pipeline.exchange_client import Client, Manner, connect
-from rrr.data_pipeline.exchange_gaps import Gap, Noted, Why, nobody
+from rrr.data_pipeline.exchange_gaps import Gap, Why
 from rrr.data_pipeline.exchange_health import Health, Pulse
 from rrr.data_pipeline.exchange_instruments import choose
 from rrr.data_pipeline.exchange_reader import Reader, open_reader
@@ -41,7 +42,6 @@ __all__ = [
     "Gap",
     "Health",
     "Manner",
-    "Noted",
     "Why",
     "exchange",
 ]
@@ -66,15 +66,16 @@ async def exchange(
     clock_ms: Callable[[], int],
     told: Told,
     manner: Manner = _QUICKLY,
-    noted: Noted = nobody,
     record: Path | None = None,
     depth_levels: int = 0,
+    found: Callable[[], None] = lambda: None,
 ) -> AsyncIterator["Exchange"]:
     """The public candles of an exchange that ccxt knows: `past` of before, then so many, or all.
 
     `address` stands for the scheme and host of its addresses: a proxy, or a server of tests.
-    `noted` keeps the ledger of gaps; all that is heard is kept in the folder `record`. A verified
-    order book of each instrument is kept where `depth_levels` of it are wanted.
+    All that is heard is kept in the folder `record`. A verified order book of each instrument is
+    kept where `depth_levels` of it are wanted. Nothing is written before its instruments are known,
+    and `found` was called.
     """
     about = {
         "exchange": name.strip().lower(),
@@ -92,11 +93,14 @@ async def exchange(
         manner = replace(manner, chance=random.Random(seed).random)
     client = connect(name.strip().lower(), timeframe, address, manner, told, clock_ms)
     refuse_depth(client.name, depth_levels, client.has_sockets)
-    market = Exchange(client, candles, past, clock_ms, told, manner, noted)
+    market = Exchange(client, candles, past, clock_ms, told, manner)
     if record:
         client.recorder = Recorder(record, about, clock_ms, told, market.made_ms)
     try:
         await market.open(symbols)
+        found()
+        if client.recorder is not None:
+            client.recorder.begin()
         market.listen(depth_levels)
         yield market
     finally:
@@ -120,7 +124,6 @@ class Exchange:
         clock_ms: Callable[[], int],
         told: Told,
         manner: Manner,
-        noted: Noted = nobody,
     ) -> None:
         step_ms = client.step_ms
         self.name = client.name
@@ -136,11 +139,12 @@ class Exchange:
         self._manner = manner
         self._readers: list[Reader] = []
         troubles = Troubles(client.name, clock_ms, told)
-        self._rounds = Rounds(self._readers, troubles, clock_ms, manner, noted)
+        self._rounds = Rounds(self._readers, troubles, clock_ms, manner)
         self._books: Books | None = None  # where depth is wanted
         self._timed_ms = 0
         self._hearing: asyncio.Task[None] | None = None
         self._brought: dict[int, tuple[int, Source]] = {}  # of each instrument: its last candle
+        self._known_ms: dict[int, int] = {}  # until when: its candles, or that nobody traded
         self._loop, self._thread = asyncio.get_running_loop(), get_ident()
         self._histories: set[Future[list[Close]]] = set()
 
@@ -165,21 +169,24 @@ class Exchange:
     async def arrivals(self, after_ms: int) -> AsyncIterator[Arrival]:
         step_ms = self.timeframe_ms
         begin = _floor(after_ms, step_ms) if after_ms else self.opens_ms
+        waiting = deque[Gap]()  # for the close that brings them
         while self.ends_ms is None or begin < self.ends_ms:
             await self._until(begin + step_ms + (0 if self._rounds.listening else GRACE_MS))
             past = begin < self.begins_ms
             end = max(_floor(self._clock_ms() - GRACE_MS, step_ms), begin + step_ms)
             end = min(end, self.begins_ms if past else end, self.ends_ms or end)
-            columns = await self._rounds.columns(begin, end)
+            columns, gaps = await self._rounds.columns(begin, end)
+            waiting.extend(gaps)
+            noted = frozenset(gaps)
             for close in _closes(columns, begin, end, step_ms):
-                for candle in close.candles:
-                    self._brought[candle.instrument] = close.at_ms, Source(candle.source)
+                silent = self._silent(close, noted)
+                self._know(close, silent)
                 # A time without any trade is proof of life now, and nothing in a history.
                 if close.candles or not past:
                     depths = () if past or close.at_ms < end else self._depths(close)
                     touches = () if past or close.at_ms < end else self._touches(close, depths)
-                    silent = self._silent(close)
-                    yield Arrival(close, touches, past, silent=silent, depths=depths)
+                    due = _due(waiting, close)
+                    yield Arrival(close, touches, past, silent=silent, depths=depths, gaps=due)
             begin = end
             self._heed()
 
@@ -238,7 +245,7 @@ class Exchange:
         for reader in self._readers:
             closed_ms, source = self._brought.get(reader.index, (None, Source.REST))
             intake = listening.intakes[reader.index] if listening else None
-            known = [self._rounds.known_ms.get(reader.index), intake.news_ms if intake else None]
+            known = [self._known_ms.get(reader.index), intake.news_ms if intake else None]
             news = [at for at in known if at is not None]
             pulse = Pulse(
                 symbol=reader.symbol,
@@ -258,9 +265,17 @@ class Exchange:
         for future in list(self._histories):
             future.cancel()
 
-    def _silent(self, close: Close) -> tuple[int, ...]:
-        known_ms = self._rounds.known_ms
-        return tuple(i for i in close.missing if known_ms.get(i, -1) >= close.at_ms)
+    def _silent(self, close: Close, noted: Set[Gap]) -> tuple[int, ...]:
+        def gap(index: int) -> Gap:
+            return Gap(self._readers[index].symbol, close.opened_at_ms, Why.NO_TRADES)
+
+        return tuple(index for index in close.missing if gap(index) in noted)
+
+    def _know(self, close: Close, silent: Sequence[int]) -> None:
+        for candle in close.candles:
+            self._brought[candle.instrument] = close.at_ms, Source(candle.source)
+        there = (candle.instrument for candle in close.candles)
+        self._known_ms |= dict.fromkeys((*there, *silent), close.at_ms)
 
     def _depths(self, close: Close) -> tuple[Depth, ...]:
         """The verified book of each instrument that has a candle."""
@@ -339,6 +354,14 @@ def _closes(
         candles = tuple(candle for candle in found if candle is not None)
         missing = tuple(index for index, candle in enumerate(found) if candle is None)
         yield Close(opened_at_ms + step_ms, opened_at_ms, candles, missing)
+
+
+def _due(waiting: deque[Gap], close: Close) -> tuple[Gap, ...]:
+    """Those of its time and of earlier ones; they wait no more."""
+    due = []
+    while waiting and waiting[0].opened_at_ms <= close.opened_at_ms:
+        due.append(waiting.popleft())
+    return tuple(due)
 
 
 def _floor(at_ms: int, step_ms: int) -> int:

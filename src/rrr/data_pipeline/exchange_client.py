@@ -9,20 +9,23 @@ import asyncio
 import os
 import random
 import re
+import socket
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Any, Final, get_args
 from urllib.parse import SplitResult, urlsplit
 
+from rrr.config.kinds import Timeframe
 from rrr.core.errors import UsageError
 from rrr.data_pipeline import lean_ccxt
 from rrr.data_pipeline.exchange_clock import Clocks
 from rrr.data_pipeline.exchange_instruments import nearest
 from rrr.data_pipeline.exchange_pace import BAN_S, Requests
 from rrr.data_pipeline.exchange_troubles import Told, Trouble, forgotten
-from rrr.data_pipeline.recorded_files import TIMEFRAMES, timeframe_ms
+from rrr.data_pipeline.recorded_files import timeframe_ms
 from rrr.data_pipeline.recording import Recorder
 
 PAUSE_ASKED_S_MAX: Final = 86_400.0
@@ -111,15 +114,16 @@ def connect(
         raise UsageError(f"{name} gives no candles.", "Choose another exchange, such as kraken.")
     there = ccxt.timeframes or {}
     if timeframe not in there:
-        listed = ", ".join(each for each in TIMEFRAMES if each in there)
+        listed = ", ".join(each for each in get_args(Timeframe) if each in there)
         raise UsageError(f"{name} has no {timeframe} candles.", f"It has {listed}.")
     if address is not None:
-        place = urlsplit(address)
-        if place.scheme not in ("http", "https") or not place.netloc:
-            raise UsageError(f"{address!r} is no address.", "Write one such as http://[::1]:8080.")
+        place = _place(address)
         ccxt.urls["api"] = _moved(ccxt.urls["api"], place)
         if place.scheme == "http":
             ccxt.timeout_on_exit = 0  # Only encrypted connections need time to end.
+    from rrr.data_pipeline.exchange_bounds import bound  # and aiohttp, which ccxt brought
+
+    bound(ccxt)
     manner.dressed(ccxt)
     clocks = Clocks(name, clock_ms, manner.monotonic_ms, told) if clock_ms else None
     requests = Requests(name, ccxt.rateLimit, manner.monotonic_ms, manner.wait)
@@ -321,6 +325,17 @@ def _nobody(url: str, body: str) -> None:
     """Looks."""
 
 
+def _place(address: str) -> SplitResult:
+    try:
+        place = urlsplit(address)
+        if place.scheme in ("http", "https") and place.hostname and place.port != 0:
+            return place
+        why = ""
+    except ValueError as error:
+        why = f": {error}"
+    raise UsageError(f"{address!r} is no address{why}.", "Write one such as http://[::1]:8080.")
+
+
 def _moved(urls: Any, place: SplitResult) -> Any:
     if isinstance(urls, dict):
         return {key: _moved(url, place) for key, url in urls.items()}
@@ -340,8 +355,13 @@ def _date_ms(text: str) -> int | None:
 
 
 def _reason(error: BaseException | None) -> str:
+    """Names are looked up, and connections encrypted, with numbers of other errors."""
+    error = getattr(error, "os_error", error)
+    if isinstance(error, ssl.SSLError):
+        why = getattr(error, "verify_message", "") or getattr(error, "reason", None) or str(error)
+        return _plain(f"no encrypted connection: {why.replace('_', ' ').lower()}")
     number = getattr(error, "errno", None)
-    if isinstance(number, int) and number > 0:
+    if isinstance(number, int) and number > 0 and not isinstance(error, socket.gaierror):
         return os.strerror(number)
     return _plain(getattr(error, "strerror", None) or str(error) or type(error).__name__)
 

@@ -1,6 +1,5 @@
 """What has no candle has a reason, and what is doubtful about one is remembered."""
 
-from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -14,13 +13,8 @@ class Why(StrEnum):
 
 
 class Gap(NamedTuple):
+    """A row of the ledger of gaps, which is written with the close that brings it."""
+
     symbol: str
     opened_at_ms: int
     why: Why
-
-
-Noted = Callable[[Gap], None]
-
-
-def nobody(gap: Gap) -> None:
-    """Keeps no ledger."""

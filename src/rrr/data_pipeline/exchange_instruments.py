@@ -19,6 +19,7 @@ from rrr.data_pipeline.recorded_files import symbol_name
 BASES = ("BTC", "ETH", "SOL")
 QUOTES = ("USD", "USDT")
 _QUANTUM = Decimal("1e-8")
+_NAME_MAX = 40
 
 
 class Chosen(NamedTuple):
@@ -90,10 +91,21 @@ def _spot(markets: Mapping[str, Any]) -> dict[str, Chosen]:
     found = {}
     for market in markets.values():
         base, quote = market.get("base"), market.get("quote")
-        if market.get("spot") and base and quote and market.get("symbol") == f"{base}/{quote}":
+        named = _is_name(base) and _is_name(quote)
+        if market.get("spot") and named and market.get("symbol") == f"{base}/{quote}":
             symbol = f"{base}-{quote}"
             found[symbol] = Chosen(symbol, market)
     return found
+
+
+def _is_name(said: Any) -> bool:
+    """What a venue calls a coin is shown to people: nothing of it may steer a terminal."""
+    return (
+        isinstance(said, str)
+        and 0 < len(said) <= _NAME_MAX
+        and said.isprintable()
+        and " " not in said
+    )
 
 
 def _usual(name: str, there: Mapping[str, Chosen]) -> dict[str, None]:

@@ -8,19 +8,20 @@ bounded patience, and compared when REST has answered. What has no candle has a 
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from rrr.core.market import Candle, Source
 from rrr.data_pipeline.exchange_client import Manner
-from rrr.data_pipeline.exchange_gaps import Gap, Noted, Why
+from rrr.data_pipeline.exchange_gaps import Gap, Why
 from rrr.data_pipeline.exchange_reader import Reader
 from rrr.data_pipeline.exchange_troubles import Trouble, Troubles, pause_s
 from rrr.data_pipeline.intake import SURELY_MS, Intake, Said
 from rrr.data_pipeline.stream import Sockets
 
 GRACE_MS: Final = 5_000  # from a closing time to its watermark
-PATIENCE_MS: Final = 10_000  # with those in trouble, once another has answered
+SPEAK_MS: Final = 10_000  # from the watermark: then whole streams speak for REST
+PATIENCE_MS: Final = 30_000  # with those in trouble, once another has answered: two tries more
 
 _LOOK_MS: Final = 1_000
 
@@ -43,18 +44,19 @@ class Rounds:
         troubles: Troubles,
         clock_ms: Callable[[], int],
         manner: Manner,
-        noted: Noted,
     ) -> None:
         self.listening: Listening | None = None
-        self.known_ms: dict[int, int] = {}  # until when all is known of each instrument
         self._readers, self._troubles = readers, troubles
-        self._clock_ms, self._wait, self._noted = clock_ms, manner.wait, noted
+        self._clock_ms, self._wait = clock_ms, manner.wait
         self._chance = manner.chance
         self._monotonic_ms = manner.monotonic_ms
         self._ask_ms = 0  # REST wants a pause until then, by a clock that nobody sets
 
-    async def columns(self, begin: int, end: int) -> list[Column]:
-        """What each instrument has: asked until it answers, or until others have waited enough."""
+    async def columns(self, begin: int, end: int) -> tuple[list[Column], list[Gap]]:
+        """What each instrument has: asked until it answers, or until others have waited enough.
+
+        And why it has no more; by opening time, those first of which it is known only now.
+        """
         # Where not all can be asked in time, whoever waits for longest is asked first.
         order = sorted(self._readers, key=lambda reader: reader.known_at)
         one = _Round(begin, end, deque(order), [{} for _ in self._readers])
@@ -83,17 +85,14 @@ class Rounds:
                 await self._met(one, trouble)
             else:
                 one.tries = 0
-                one.settle(reader.index, self._settled(reader, found, begin, end), self._clock_ms())
+                one.settle(reader.index, self._settled(reader, found, one), self._clock_ms())
         for reader in one.pending:
             times = range(begin, end, reader.client.step_ms)
-            self._note(reader.symbol, times, Why.GAP)
+            one.note(reader.symbol, times, Why.GAP)
             reader.given_up.update(times)
-        waiting = {reader.index for reader in one.pending}
-        known = [reader.index for reader in self._readers if reader.index not in waiting]
-        self.known_ms |= dict.fromkeys(known, end)
         if not one.pending and not (one.spoken_for and one.troubled):
             self._troubles.over()
-        return one.columns
+        return one.columns, sorted(one.gaps, key=lambda gap: gap.opened_at_ms)
 
     async def _met(self, one: "_Round", trouble: Trouble) -> None:
         one.tries += 1
@@ -129,14 +128,13 @@ class Rounds:
                 reader.known_at, reader.known = before
                 return
             one.pending.remove(reader)
-            settled = self._settled(reader, found, one.begin, one.end)
-            one.settle(reader.index, settled, self._clock_ms())
+            one.settle(reader.index, self._settled(reader, found, one), self._clock_ms())
             return
         await self._news_or(one.watermark_ms - now_ms, listening)
 
     def _speak_for(self, one: "_Round", listening: Listening, now_ms: int) -> None:
         """What sockets brought whole is taken where REST is in trouble for long, or too slow."""
-        if now_ms < one.watermark_ms + PATIENCE_MS:
+        if now_ms < one.watermark_ms + SPEAK_MS:
             return
         # Of a quiet coin nothing later is heard; but of the others, by the same way, is.
         newest_ms = max(intake.newest_ms for intake in listening.intakes)
@@ -149,19 +147,22 @@ class Rounds:
                 continue
             for at, each in said.items():
                 reader.unconfirmed[at] = each.candle
-                self._note(reader.symbol, [at], Why.UNCONFIRMED if each.candle else Why.NO_TRADES)
+                one.note(reader.symbol, [at], Why.UNCONFIRMED if each.candle else Why.NO_TRADES)
             candles = {at: each.candle for at, each in said.items() if each.candle}
             one.pending.remove(reader)
             one.spoken_for = True
             one.settle(reader.index, candles, one.end + one.end - one.begin - PATIENCE_MS)
 
-    def _settled(self, reader: Reader, found: Column, begin: int, end: int) -> Column:
+    def _settled(self, reader: Reader, found: Column, one: "_Round") -> Column:
         """REST's candles, with what the socket said of them."""
-        self._note(reader.symbol, reader.quiet, Why.NO_TRADES)
+        one.note(reader.symbol, reader.quiet, Why.NO_TRADES)
         reader.given_up, reader.quiet = set(), []
         settled = {}
-        for at in range(begin, end, reader.client.step_ms):
+        for at in range(one.begin, one.end, reader.client.step_ms):
             candle = found.get(at)
+            if candle is None and at in reader.refused:
+                one.note(reader.symbol, [at], Why.REFUSED)
+                continue  # REST knows nothing: it can neither differ nor prove a silence.
             said = Said()
             if self.listening:
                 said = self.listening.intakes[reader.index].said(at, over=True)
@@ -169,9 +170,9 @@ class Rounds:
                 settled[at] = _confirmed(candle, said)
             if said.whole and said.closed and not _agree(candle, said):
                 reader.tell_differs(at, candle, said.candle)
-                self._note(reader.symbol, [at], Why.DIFFERS)
+                one.note(reader.symbol, [at], Why.DIFFERS)
             elif candle is None:
-                self._note(reader.symbol, [at], _why(at in reader.refused, said))
+                one.note(reader.symbol, [at], _why(said))
             if self.listening and said.candle is None:
                 self._judge_silence(reader.symbol, at, candle, said, self.listening.sockets)
         return settled
@@ -185,10 +186,6 @@ class Rounds:
         elif said.whole and said.closed:
             sockets.deaf(symbol, at)
 
-    def _note(self, symbol: str, times: Sequence[int], why: Why) -> None:
-        for at in times:
-            self._noted(Gap(symbol, at, why))
-
     async def _news_or(self, left_ms: int, listening: Listening) -> None:
         listening.sockets.news.clear()
         await _either(self._wait(left_ms / 1000), listening.sockets.news.wait())
@@ -199,12 +196,16 @@ class _Round:
 
     def __init__(self, begin: int, end: int, pending: deque[Reader], columns: list[Column]) -> None:
         self.begin, self.end, self.pending, self.columns = begin, end, pending, columns
+        self.gaps: list[Gap] = []
         self.watermark_ms = end + GRACE_MS
         self.asked: set[int] = set()  # before the watermark
         self.tries = 0
         self.troubled = False  # REST was, at some time
         self.spoken_for = False  # a socket spoke where REST did not, or not in time
         self.patient_until_ms: int | None = None
+
+    def note(self, symbol: str, times: Iterable[int], why: Why) -> None:
+        self.gaps += [Gap(symbol, at, why) for at in times]
 
     def settle(self, index: int, column: Column, patient_from_ms: int) -> None:
         """The others have a little time left: where REST answers nobody, until the next close."""
@@ -218,10 +219,8 @@ class _Round:
         return self.patient_until_ms is not None and now_ms >= self.patient_until_ms
 
 
-def _why(refused: bool, said: Said) -> Why:
+def _why(said: Said) -> Why:
     """Of what REST has no candle: nobody traded, unless a socket heard that somebody did."""
-    if refused:
-        return Why.REFUSED
     return Why.GAP if said.candle is not None and said.candle.volume else Why.NO_TRADES
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from rrr.core.events import Close, Depth, Touch
+from rrr.data_pipeline.exchange_gaps import Gap
 from rrr.data_pipeline.exchange_health import Health
 from rrr.data_pipeline.instruments import Spec
 
@@ -26,6 +27,7 @@ class Arrival(NamedTuple):
     silent: tuple[int, ...] = ()  # of the missing ones: those of which we know that nobody traded
     late: bool = False  # known too late to open anything
     depths: tuple[Depth, ...] = ()
+    gaps: tuple[Gap, ...] = ()  # of this time, and what is known now of earlier ones
 
 
 @dataclass(frozen=True, slots=True)

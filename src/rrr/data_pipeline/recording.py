@@ -2,7 +2,8 @@
 
 Lines of JSON, compressed, in files of a bounded size that follow each other. A thread of its own
 writes; whoever listens never waits for the disk: what does not fit into its queue is dropped,
-counted and told. A file that ends in the middle, because the machine died, is read up to there.
+counted and told. A file that ends in the middle, because the machine died, is read up to there, and
+that is told.
 """
 
 import gzip
@@ -23,6 +24,7 @@ _PENDING_MAX: Final = 10_000
 _PENDING_MB: Final = 64
 _ENDING: Final = ".jsonl.gz"
 _LEVEL: Final = 3
+_AT_MS_MAX: Final = 253_402_300_800_000  # the year 10000
 _KEPT_HEADERS: Final = ("content-type", "date", "retry-after")
 
 
@@ -38,8 +40,11 @@ class Line(NamedTuple):
     headers: Mapping[str, str] = {}
 
 
+_KINDS: Final = dict(zip(Line._fields, (int, str, str, str, str, int, dict), strict=True))
+
+
 class Recorder:
-    """Keeps what is heard until it is closed."""
+    """Keeps what is heard until it is closed; nothing is written before it is begun."""
 
     def __init__(
         self,
@@ -57,16 +62,21 @@ class Recorder:
         self._bytes_max = int(file_mb * 1_000_000)
         self._queue: Queue[Line | None] = Queue(_PENDING_MAX)
         self._bytes = 0  # that wait
+        self._thread = Thread(target=self._write, name="recorder", daemon=True)
+        self._put(Line(at_ms, "about", text=json.dumps(about)))
+
+    def begin(self) -> None:
+        """Write from now on, behind what the folder holds already. Raise StorageFailed."""
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._numbers = len(list(folder.glob(f"*{_ENDING}")))
+            self._folder.mkdir(parents=True, exist_ok=True)
+            names = [path.name.removesuffix(_ENDING) for path in _files(self._folder)]
         except OSError as error:
             raise StorageFailed(
-                f"{folder} cannot be written: {error.strerror}.", "Record somewhere else."
+                f"{self._folder} cannot be written: {error.strerror}.",
+                "Free some space or mend the drive; or leave --record away.",
             ) from error
-        self._thread = Thread(target=self._write, name="recorder", daemon=True)
+        self._numbers = max((int(name) for name in names if name.isdecimal()), default=0)
         self._thread.start()
-        self._put(Line(at_ms, "about", text=json.dumps(about)))
 
     def answered(
         self, url: str, method: str, status: int, headers: Mapping[str, str], body: str
@@ -81,9 +91,10 @@ class Recorder:
         self._put(Line(self._clock_ms(), "cut", url, why))
 
     def close(self) -> None:
-        """Wait until all is written."""
-        self._queue.put(None)
-        self._thread.join()
+        """Wait until all is written; what was never begun is forgotten."""
+        if self._thread.ident is not None:
+            self._queue.put(None)
+            self._thread.join()
 
     def _put(self, line: Line) -> None:
         """Never waits."""
@@ -136,36 +147,71 @@ def is_recording(place: Path) -> bool:
     return place.name.endswith(_ENDING) or any(place.glob(f"*{_ENDING}"))
 
 
-def recorded(place: Path) -> Iterator[Line]:
+def recorded(place: Path, told: Told) -> Iterator[Line]:
     """What a folder, or one file, of a recording holds, in its order."""
-    files = sorted(place.glob(f"*{_ENDING}")) if place.is_dir() else [place]
+    for file in files_of(place):
+        yield from _read(file, told)
+
+
+def files_of(place: Path) -> list[Path]:
+    files = _files(place) if place.is_dir() else [place]
     if not files or not files[0].is_file():
         raise NotFound(
             f"There is no recording in {place}.", "Name a folder that --record has written."
         )
-    for file in files:
-        yield from _read(file)
+    return files
 
 
-def _read(file: Path) -> Iterator[Line]:
+def wrong(file: Path, number: int, why: str) -> DataError:
+    """What cannot have been recorded: somebody wrote it."""
+    return DataError(f"{file}, line {number}, is no line of a recording: {why}.", "Name another.")
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"*{_ENDING}"))
+
+
+def _read(file: Path, told: Told) -> Iterator[Line]:
     number = 0
     with gzip.open(file, "rb") as lines:
         while True:
             try:
                 text = next(lines, b"")
-            except (EOFError, zlib.error):
-                return  # It was written when somebody pulled the plug.
+            except (EOFError, zlib.error) as error:
+                why = "ends in the middle" if isinstance(error, EOFError) else "is damaged"
+                return _tell_cut(file, number, why, told)
             except OSError as error:
                 raise DataError(f"{file} is no recording: {error}.", "Name another.") from error
-            if not text.endswith(b"\n"):
+            if not text:
                 return
+            if not text.endswith(b"\n"):
+                return _tell_cut(file, number, "ends in the middle", told)
             number += 1
-            try:
-                yield Line(**json.loads(text))
-            except (ValueError, TypeError) as error:
-                raise DataError(
-                    f"{file}, line {number}, is no line of a recording.", "Name another file."
-                ) from error
+            yield _line(text, file, number)
+
+
+def _tell_cut(file: Path, number: int, why: str, told: Told) -> None:
+    """It was written when somebody pulled the plug."""
+    words = f"{file} {why}, after line {number:,}: what was heard then is not in it"
+    told("recording_cut", words, {"file": str(file), "lines": number})
+
+
+def _line(text: bytes, file: Path, number: int) -> Line:
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise wrong(file, number, "it is no JSON") from error
+    if not isinstance(said, dict) or not {"at_ms", "kind"} <= said.keys() <= _KINDS.keys():
+        raise wrong(file, number, f"it holds {text!r:.60}")
+    line = Line(**said)
+    for name, kind in _KINDS.items():
+        if type(value := getattr(line, name)) is not kind:
+            raise wrong(file, number, f"{name} is {value!r:.60}")
+    if not 0 < line.at_ms < _AT_MS_MAX:
+        raise wrong(file, number, f"at_ms is {line.at_ms}")
+    if not all(isinstance(each, str) for each in line.headers.values()):
+        raise wrong(file, number, f"headers is {line.headers!r:.60}")
+    return line
 
 
 def _plain(line: Line) -> dict[str, Any]:

@@ -7,7 +7,6 @@ once where nobody acts. What was never answered is not answered again.
 
 import asyncio
 import heapq
-import json
 import random
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
@@ -20,10 +19,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from rrr.core.errors import DataError, Unavailable
 from rrr.core.events import Close
 from rrr.data_pipeline.exchange import Exchange, Manner, exchange
-from rrr.data_pipeline.exchange_gaps import Noted, nobody
 from rrr.data_pipeline.exchange_troubles import Told
 from rrr.data_pipeline.market import Arrival
-from rrr.data_pipeline.recording import Line, recorded
+from rrr.data_pipeline.recording import Line, files_of, recorded
+from rrr.data_pipeline.recording_about import about_of
 
 T = TypeVar("T")
 
@@ -36,42 +35,41 @@ _TURNS = 40  # of the loop, until everybody who can act has acted
 
 @asynccontextmanager
 async def replayed(
-    place: Path, told: Told, noted: Noted = nobody, *, timeout_ms: int | None = None
+    place: Path, told: Told, *, timeout_ms: int | None = None
 ) -> AsyncIterator["Replayed"]:
     """The exchange that a folder, or a file, was recorded from.
 
     An answer that takes longer than `timeout_ms` of the recording's time was none; if not given, it
     is what it was.
     """
-    lines = recorded(place)
+    lines = recorded(place, told)
     first = next(lines, None)
     if first is None or first.kind != "about":
         raise DataError(f"{place} does not begin as a recording does.", "Name its first file.")
-    about = json.loads(first.text)
-    player = _Player(first.at_ms, lines, timeout_ms or about["timeout_ms"])
+    about = about_of(first.text, files_of(place)[0])
+    player = _Player(first.at_ms, lines, timeout_ms or about.timeout_ms)
     manner = Manner(
         player.wait,
-        about["timeout_ms"],
+        about.timeout_ms,
         rate_limited=False,
-        sockets=about["sockets"],
+        sockets=about.sockets,
         time_every_ms=_NEVER_MS,
         monotonic_ms=player.clock_ms,
-        chance=random.Random(about["seed"]).random,
+        chance=random.Random(about.seed).random,
         dressed=player.dress,
     )
     playing = asyncio.create_task(player.play())
     opening = exchange(
-        about["exchange"],
-        about["symbols"],
-        about["timeframe"],
-        candles=about["candles"],
-        past=about["past"],
-        address=about["address"],
+        about.exchange,
+        about.symbols,
+        about.timeframe,
+        candles=about.candles,
+        past=about.past,
+        address=about.address,
         clock_ms=player.clock_ms,
         told=told,
         manner=manner,
-        noted=noted,
-        depth_levels=about.get("depth_levels", 0),
+        depth_levels=about.depth_levels,
     )
     try:
         async with AsyncExitStack() as stack:

@@ -7,7 +7,7 @@ last snapshot, then the journal after it, verified row by row.
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -190,6 +190,22 @@ def note(
     connection.execute(
         "INSERT INTO system_events (at_ms, run, name, detail) VALUES (?, ?, ?, ?)",
         (at_ms, run, name, json.dumps(detail)),
+    )
+
+
+def note_gaps(
+    connection: sqlite3.Connection,
+    session: int,
+    run: int,
+    gaps: Iterable[tuple[str, int, str]],
+    at_ms: int,
+) -> None:
+    """Why candles are missing or doubtful: symbol, opening time, reason; each once a session."""
+    connection.executemany(
+        "INSERT INTO system_events (at_ms, run, name, detail) VALUES (?, ?, 'candle_gap',"
+        " json_object('session', ?, 'symbol', ?, 'opened_at_ms', ?, 'why', ?))"
+        " ON CONFLICT DO NOTHING",
+        [(at_ms, run, session, *gap) for gap in gaps],
     )
 
 

@@ -4,8 +4,8 @@ import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,26 +13,65 @@ from typing import Any
 from rrr import __version__
 from rrr.config import Home, Loaded, Settings
 from rrr.config.schema import flat, text
-from rrr.core.errors import NotFound, Unavailable
+from rrr.core.errors import NotFound
 from rrr.core.market import QUANTA
 from rrr.data_pipeline import instrument_rules
 from rrr.data_pipeline.market import Market
+from rrr.data_pipeline.recorded_files import timeframe_name
 from rrr.data_pipeline.recording import is_recording
 from rrr.database.client import Client
+from rrr.database.holder import held
 from rrr.database.sessions import Life, Unit
 from rrr.monitoring.notes import Note
 from rrr.neural_network.strategies.naming import strategy_of
 from rrr.trading.engine.opening import Terms
 from rrr.trading.engine.terms import assumptions_of, instrument_of, law_of
-from rrr.wiring.stopping import unless
+from rrr.wiring.stopping import Stopped, unless
 from rrr.wiring.teller import Teller
+
+
+@contextmanager
+def occupied(home: Home, about: dict[str, Any]) -> Iterator[Callable[[], None]]:
+    """Hold the home: at once if there is one, else when called; who finds no market makes none."""
+    with ExitStack() as stack:
+        ours = False
+
+        def occupy() -> None:
+            nonlocal ours
+            if not ours:
+                home.prepare()
+                stack.enter_context(held(home.data, about))
+                ours = True
+
+        if _is_there(home.data):
+            occupy()
+        yield occupy
+
+
+def _is_there(folder: Path) -> bool:
+    """What cannot even be looked at is told by whoever prepares it."""
+    try:
+        return folder.is_dir()
+    except OSError:
+        return False
+
+
+def _nothing() -> None:
+    """To be done."""
 
 
 @asynccontextmanager
 async def market_of(
-    home: Home, settings: Settings, teller: Teller, stop: asyncio.Event
+    home: Home,
+    settings: Settings,
+    teller: Teller,
+    stop: asyncio.Event,
+    found: Callable[[], None] = _nothing,
 ) -> AsyncIterator[Market]:
-    """The market that is meant. Raise Unavailable where somebody stops us first."""
+    """The market that is meant; `found` is called before it writes anything.
+
+    Raise Stopped where somebody stops us first.
+    """
     match settings.source:
         case "simulated":
             from rrr.data_pipeline.simulated import simulated
@@ -45,7 +84,7 @@ async def market_of(
                 return
             from rrr.data_pipeline.recording_replay import replayed
 
-            async with replayed(settings.replay, teller.fact, teller.gap) as market:
+            async with replayed(settings.replay, teller.fact) as market:
                 yield market
         case name:
             from rrr.data_pipeline import lean_ccxt
@@ -67,14 +106,14 @@ async def market_of(
                         clock_ms=now_ms,
                         told=teller.fact,
                         manner=Manner(sockets=True),
-                        noted=teller.gap,
                         record=recording_of(home, name) if settings.record else None,
                         depth_levels=settings.depth_levels,
+                        found=found,
                     )
                     opened.append(await stack.enter_async_context(market))
 
                 if not await unless(stop, enter()):
-                    raise Unavailable(f"It was stopped before {name} answered.", "Start it again.")
+                    raise Stopped(f"It was stopped before {name} answered.")
                 yield opened[0]
 
 
@@ -123,7 +162,7 @@ def terms_of(market: Market, settings: Settings) -> Terms:
         "mode": "paper",
         "market": market.name,
         "instruments": [f"{u.venue}:{u.symbol}:{u.points}:{u.grains}" for u in units],
-        "timeframe": settings.timeframe,
+        "timeframe": timeframe_name(market.timeframe_ms),
         "signals": strategy.text if strategy else settings.opinion,
         "trend": settings.trend.model_dump(),
         "capital": text(settings.capital),

@@ -7,6 +7,7 @@ from typing import Any
 from rrr import __version__
 from rrr.core.errors import JournalBroken
 from rrr.core.ledger import equity
+from rrr.data_pipeline.recorded_files import timeframe_name
 from rrr.database.journal import RESTORE
 from rrr.database.sessions import Life
 from rrr.monitoring.notes import Note
@@ -42,10 +43,9 @@ def greeting(house: House, terms: Terms, life: Life) -> Iterator[Note]:
     """What a person should know before the first decision."""
     session, head, settings = house.engine.session, house.engine.head, house.settings
     symbols = ", ".join(f"{unit.venue}:{unit.symbol}" for unit in terms.units)
+    timeframe = timeframe_name(house.market.timeframe_ms)
     pace = "as fast as it can" if settings.pace == "max" else f"speed {settings.pace:g}"
-    text = (
-        f"RRR {__version__}, paper, {house.market.title}, {settings.timeframe}, {pace}: {symbols}"
-    )
+    text = f"RRR {__version__}, paper, {house.market.title}, {timeframe}, {pace}: {symbols}"
     yield Note("system", "started", text, detail={"version": __version__, "pid": life.pid})
     fresh = len(terms.instruments) + 3  # the law, what is assumed, the first money
     begun = "begins" if head.number <= fresh else f"goes on after row {head.number:,}"

@@ -24,7 +24,7 @@ async def train_now(home: Home, loaded: Loaded, stream: TextIO) -> dict[str, Any
     made: list[Artefact] = []
 
     async def work() -> None:
-        async with market_of(home, settings, teller, stop) as market:
+        async with market_of(home, settings, teller, asyncio.Event()) as market:
             job = await job_of(market, settings)
             home.prepare()
             # The logs of the home belong to its daemon.

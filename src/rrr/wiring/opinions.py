@@ -7,6 +7,7 @@ strategy that was asked for by name speaks from the first close on.
 
 import asyncio
 import json
+import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -30,7 +31,7 @@ from rrr.neural_network.strategies.naming import strategy_of
 from rrr.neural_network.strategies.strategy import Strategy, identity
 from rrr.neural_network.strategies.voice import StrategyVoice
 from rrr.neural_network.voice import Voice
-from rrr.trading.engine.engine import Engine, Moment
+from rrr.trading.engine.engine import Engine, Moment, Work
 from rrr.wiring.teller import Teller
 
 MADE = "SELECT manifest FROM models WHERE id = ?"
@@ -110,7 +111,9 @@ class Opinions:
         self.recent.extend(closes)
         self.voice.warm(closes)
         self.past += [close.at_ms for close in closes]
-        return [Moment((one.close, *one.depths, *one.touches)) for one in run]
+        return [
+            Moment((one.close, *one.depths, *one.touches), also=self._ledger(one)) for one in run
+        ]
 
     async def _thought(self, run: Sequence[Arrival]) -> list[Moment]:
         if self.past:
@@ -128,11 +131,23 @@ class Opinions:
         for one, signals in zip(run, told, strict=True):
             if one.late:
                 signals = [signal for signal in signals if signal.conviction_bps <= 0]
-            moments.append(
-                Moment((one.close, *one.depths, *one.touches, *events, *signals), also=also)
-            )
+            said = (one.close, *one.depths, *one.touches, *events, *signals)
+            moments.append(Moment(said, also=self._ledger(one, also)))
             events, also = [], None
         return moments
+
+    def _ledger(self, one: Arrival, also: Work | None = None) -> Work | None:
+        """The gaps that came with a close, in its commit, beside what else is written there."""
+        if not one.gaps:
+            return also
+        session, run, at_ms = self.engine.session.id, self.engine.pen.run, self.engine.clock()
+
+        def write(connection: sqlite3.Connection) -> None:
+            if also is not None:
+                also(connection)
+            sessions.note_gaps(connection, session, run, one.gaps, at_ms)
+
+        return write
 
     def _tell_late(self, run: Sequence[Arrival]) -> None:
         """Once for each time that it begins: nothing is opened on what has passed."""
@@ -144,7 +159,7 @@ class Opinions:
                 self.teller.note(Note("system", "late_close", text, level=Level.WARNING))
             self.late = one.late
 
-    def _take_over(self, at_ms: int) -> tuple[list[Event], Any]:
+    def _take_over(self, at_ms: int) -> tuple[list[Event], Work | None]:
         """The event of a takeover, and the row that it refers to."""
         said: dict[str, Any] = {}
         if self.successor is not None:

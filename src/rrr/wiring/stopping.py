@@ -1,12 +1,17 @@
 """Who asks us to stop is obeyed after the next commit; who asks twice ends us at once.
 
-Start-up is recovery, so that neither loses anything.
+Start-up is recovery, so that neither loses anything. A session that was stopped has done what was
+asked, however early: it ends with 0.
 """
 
 import asyncio
 import signal
 from collections.abc import Coroutine
 from typing import Any
+
+
+class Stopped(Exception):
+    """Before there was anything that could be ended: when that was, in a sentence."""
 
 
 def stop_when_asked() -> asyncio.Event:

@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from rrr.config import Home, Loaded
-from rrr.data_pipeline.exchange_gaps import Gap
 from rrr.monitoring.logs import Logs
 from rrr.monitoring.notes import Level, Note
 from rrr.monitoring.terminal import Terminal
-from rrr.monitoring.words import stamp
 
 
 class Teller:
@@ -46,12 +44,6 @@ class Teller:
         note = Note("system", name, text, detail=detail, level=Level.WARNING)
         self.facts.append(note)
         self.note(note)
-
-    def gap(self, gap: Gap) -> None:
-        """A row of the ledger of gaps; who looks for it finds it there and in the log."""
-        detail = {"symbol": gap.symbol, "opened_at_ms": gap.opened_at_ms, "why": gap.why.value}
-        text = f"{gap.symbol} {stamp(gap.opened_at_ms)}: {gap.why.value}"
-        self.facts.append(Note("system", "candle_gap", text, detail=detail))
 
     def plain(self, text: str) -> None:
         """Words for the terminal that no log needs."""
