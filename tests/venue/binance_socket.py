@@ -167,8 +167,8 @@ class BinanceSession:
         Also what came and went meanwhile: a client may have seen it in a snapshot.
         """
         begin_ms = asked.state or asked.since_ms
-        if update_id(begin_ms) == update_id(now_ms):
-            return
+        if update_id(now_ms) <= update_id(begin_ms):
+            return  # Nothing happened since, or the venue's clock was set back.
         asked.state = now_ms
         slots = range(begin_ms, now_ms + SLOT_MS, SLOT_MS)
         depths = [self._tape.depth(asked.symbol, min(at, now_ms)) for at in slots]
