@@ -178,7 +178,7 @@ def decimals_of(prices: Iterable[Floats], volume: Floats) -> Decimals:
 
 
 def _places(values: Floats) -> int:
-    left = np.unique(values[np.isfinite(values)])
+    left = values[np.isfinite(values)]
     for decimals in range(DECIMALS_MAX):
         left = left[np.abs(rounded(left, decimals) - left) > _NOISE * left]
         if not len(left):
