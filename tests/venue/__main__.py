@@ -1,6 +1,7 @@
 """A venue in a process of its own: `python -m tests.venue --venue kraken --seed 1 --speed 60`.
 
-It says where it is in one line of JSON, and ends when its stdin does, or on SIGTERM.
+It says where it is in one line of JSON, and ends when its stdin does, or on SIGTERM. With a ledger
+it may be killed: another of the same ledger, port and beginning goes on where it was.
 """
 
 import argparse
@@ -10,10 +11,13 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
-from tests.venue.dialects import DIALECTS
+from tests.venue.dialects import DIALECTS, desk
 from tests.venue.faults import Fault, Faults
+from tests.venue.ledger import Ledger
+from tests.venue.rates import TIERS
 from tests.venue.server import Server
 from tests.venue.tape import Tape
 from tests.venue.venue_time import NOON_MS, VenueTime
@@ -27,21 +31,28 @@ def main() -> None:
     parser.add_argument("--start", type=int, default=NOON_MS, help="UTC milliseconds")
     parser.add_argument("--instruments", type=int, default=0, help="so many more")
     parser.add_argument("--faults", type=Path)
+    parser.add_argument("--ledger", type=Path, help="what happened is written there, and read")
+    parser.add_argument("--tier", choices=tuple(TIERS), default="pro", help="how often one may ask")
+    parser.add_argument("--port", type=int, default=0, help="the one it had, to come back")
+    parser.add_argument("--begun", type=float, help="when the market's time began, to go on in it")
     given = parser.parse_args()
     faults = json.loads(given.faults.read_text("utf-8")) if given.faults else []
     time = VenueTime.begin(given.start, given.speed)
-    dialect, quote = DIALECTS[given.venue]
-    tape = Tape(given.seed, quote, given.instruments)
-    server = Server(dialect(tape), time, Faults(map(Fault.read, faults), given.start))
-    asyncio.run(serve(server, time))
+    if given.begun is not None:
+        time = replace(time, begun=given.begun)
+    make, quote = DIALECTS[given.venue]
+    dialect = make(Tape(given.seed, quote, given.instruments))
+    told = Faults(map(Fault.read, faults), given.start)
+    trades = desk(dialect, Ledger(given.ledger), told, TIERS[given.tier])
+    asyncio.run(serve(Server(dialect, time, told, trades), time, given.port))
 
 
-async def serve(server: Server, time: VenueTime) -> None:
+async def serve(server: Server, time: VenueTime, port: int) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
     threading.Thread(target=_watch_stdin, args=(loop, ended), daemon=True).start()
-    runner, address = await server.start()
+    runner, address = await server.start(port)
     said = {"address": address, "begun": time.begun, "start_ms": time.start_ms}
     sys.stdout.write(json.dumps(said) + "\n")
     sys.stdout.flush()

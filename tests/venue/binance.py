@@ -23,7 +23,12 @@ _WEIGHTS: Final = {
     "historicalTrades": 25,
     "depth": 5,
 }
-_MINIMUM_NOTIONAL: Final = "5.00000000"
+MINIMUM_NOTIONAL: Final = "5.00000000"
+TYPES: Final = (
+    *("LIMIT", "LIMIT_MAKER", "MARKET"),
+    *("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"),
+)
+_STATUS: Final = {"online": "TRADING", "cancel_only": "HALT"}
 
 
 class Binance:
@@ -31,6 +36,8 @@ class Binance:
         self.tape = tape
         self._symbols = {symbol.replace("/", ""): symbol for symbol in tape.symbols}
         self._used: dict[int, int] = {}
+        # Where there is a market to trade in: online, cancel_only, delisted.
+        self.state: Callable[[str, int], str] = lambda symbol, now_ms: "online"
 
     def answer(self, path: str, query: Mapping[str, str], now_ms: int) -> Answer:
         answer = self._answer(path.strip("/").split("/"), query, now_ms)
@@ -71,16 +78,16 @@ class Binance:
         match kind:
             case "http_429":
                 words = "Too much request weight used; current limit is 6000 per 1 MINUTE."
-                return _error(-1003, words, 429)._replace(headers=later)
+                return error(-1003, words, 429)._replace(headers=later)
             case "http_418":
                 until = now_ms + amount * 1_000
                 words = f"Way too much request weight used; IP banned until {until}."
-                return _error(-1003, words, 418)._replace(headers=later)
+                return error(-1003, words, 418)._replace(headers=later)
             case "maintenance" if path.endswith("system/status"):
                 return Answer(text({"status": 1, "msg": "system_maintenance"}))
             case "maintenance":
                 return Answer("<html><body>Service Unavailable</body></html>", 503, {}, "text/html")
-        return _error(-1000, "An unknown error occurred while processing the request.", 500)
+        return error(-1000, "An unknown error occurred while processing the request.", 500)
 
     def symbol_in(self, path: str, query: Mapping[str, str]) -> str | None:
         return self._symbols.get(query.get("symbol", ""))
@@ -97,19 +104,19 @@ class Binance:
         change, decimals = last[0].price - day.open, tape.coin(symbol).decimals
         percent = decimal(change * 100_000 // day.open, 3)
         return {
-            "symbol": _id(symbol),
-            "priceChange": self._price(symbol, change),
+            "symbol": id_of(symbol),
+            "priceChange": self.price(symbol, change),
             "priceChangePercent": f"{percent:f}",
-            "weightedAvgPrice": self._price(symbol, day.turnover // day.volume),
-            "lastPrice": self._price(symbol, last[0].price),
+            "weightedAvgPrice": self.price(symbol, day.turnover // day.volume),
+            "lastPrice": self.price(symbol, last[0].price),
             "lastQty": digits(last[0].quantity, GRAINS),
-            "bidPrice": self._price(symbol, touch.bid),
+            "bidPrice": self.price(symbol, touch.bid),
             "bidQty": digits(touch.bid_quantity, GRAINS),
-            "askPrice": self._price(symbol, touch.ask),
+            "askPrice": self.price(symbol, touch.ask),
             "askQty": digits(touch.ask_quantity, GRAINS),
-            "openPrice": self._price(symbol, day.open),
-            "highPrice": self._price(symbol, day.high),
-            "lowPrice": self._price(symbol, day.low),
+            "openPrice": self.price(symbol, day.open),
+            "highPrice": self.price(symbol, day.high),
+            "lowPrice": self.price(symbol, day.low),
             "volume": digits(day.volume, GRAINS),
             "quoteVolume": digits(day.turnover // 10**decimals, GRAINS),
             "openTime": begin,
@@ -121,9 +128,9 @@ class Binance:
 
     def _of_one(self, query: Mapping[str, str], said: Callable[[str], Answer]) -> Answer:
         if "symbol" not in query:
-            return _error(-1102, "Mandatory parameter 'symbol' was not sent.")
+            return error(-1102, "Mandatory parameter 'symbol' was not sent.")
         symbol = self._symbols.get(query["symbol"])
-        return said(symbol) if symbol else _error(-1121, "Invalid symbol.")
+        return said(symbol) if symbol else error(-1121, "Invalid symbol.")
 
     def _of_some(self, query: Mapping[str, str], said: Callable[[str], Any]) -> Answer:
         if "symbol" in query:
@@ -140,21 +147,24 @@ class Binance:
                 _limit("RAW_REQUESTS", "MINUTE", 5, 61_000),
             ],
             "exchangeFilters": [],
-            "symbols": [self._rules(symbol) for symbol in self._symbols.values()],
+            "symbols": [
+                self._rules(symbol) | {"status": _STATUS[state]}
+                for symbol in self._symbols.values()
+                if (state := self.state(symbol, now_ms)) in _STATUS
+            ],
         }
 
     def _rules(self, symbol: str) -> dict[str, Any]:
         base, quote = symbol.split("/")
-        tick, lot = self._price(symbol, 1), digits(1, GRAINS)
+        tick, lot = self.price(symbol, 1), digits(1, GRAINS)
         return {
-            "symbol": _id(symbol),
-            "status": "TRADING",
+            "symbol": id_of(symbol),
             "baseAsset": base,
             "baseAssetPrecision": 8,
             "quoteAsset": quote,
             "quotePrecision": 8,
             "quoteAssetPrecision": 8,
-            "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS_LIMIT"],
+            "orderTypes": list(TYPES),
             "icebergAllowed": True,
             "ocoAllowed": True,
             "isSpotTradingAllowed": True,
@@ -180,7 +190,7 @@ class Binance:
                 },
                 {
                     "filterType": "NOTIONAL",
-                    "minNotional": _MINIMUM_NOTIONAL,
+                    "minNotional": MINIMUM_NOTIONAL,
                     "applyMinToMarket": True,
                     "maxNotional": "9000000.00000000",
                     "applyMaxToMarket": False,
@@ -193,7 +203,7 @@ class Binance:
 
     def _candles(self, symbol: str, query: Mapping[str, str], now_ms: int) -> Answer:
         if query.get("interval") not in INTERVALS:
-            return _error(-1120, "Invalid interval.")
+            return error(-1120, "Invalid interval.")
         step_ms = INTERVALS[query["interval"]]
         limit = min(int(query.get("limit", "500")), SERVES)
         end = min(int(query.get("endTime", now_ms)) + 1, now_ms)
@@ -205,7 +215,7 @@ class Binance:
         return Answer(text([self._candle(symbol, each, step_ms) for each in found]))
 
     def _candle(self, symbol: str, candle: Candle, step_ms: int) -> list[Any]:
-        prices = [self._price(symbol, points) for points in candle[1:5]]
+        prices = [self.price(symbol, points) for points in candle[1:5]]
         decimals = self.tape.coin(symbol).decimals
         turnover = digits(candle.turnover // 10**decimals, GRAINS)
         sums = [digits(candle.volume, GRAINS), candle.opened_at_ms + step_ms - 1, turnover]
@@ -226,14 +236,14 @@ class Binance:
             found = self.tape.prints(symbol, begin, min(last + 1, now_ms))[:limit]
         else:
             found = self.tape.last_prints(symbol, limit, now_ms)
-        return Answer(text([said(each, self._price(symbol, each.price)) for each in found]))
+        return Answer(text([said(each, self.price(symbol, each.price)) for each in found]))
 
     def _depth(self, symbol: str, query: Mapping[str, str], now_ms: int) -> Answer:
         depth, limit = self.tape.depth(symbol, now_ms), int(query.get("limit", "100"))
 
         def rows(levels: tuple[Level, ...]) -> list[list[str]]:
             shown = levels[:limit]
-            return [[self._price(symbol, p), digits(quantity, GRAINS)] for p, quantity in shown]
+            return [[self.price(symbol, p), digits(quantity, GRAINS)] for p, quantity in shown]
 
         sides = {"bids": rows(depth.bids), "asks": rows(depth.asks)}
         return Answer(text({"lastUpdateId": update_id(now_ms)} | sides))
@@ -241,14 +251,14 @@ class Binance:
     def _touch(self, symbol: str, now_ms: int) -> dict[str, str]:
         touch = self.tape.touch(symbol, now_ms)
         return {
-            "symbol": _id(symbol),
-            "bidPrice": self._price(symbol, touch.bid),
+            "symbol": id_of(symbol),
+            "bidPrice": self.price(symbol, touch.bid),
             "bidQty": digits(touch.bid_quantity, GRAINS),
-            "askPrice": self._price(symbol, touch.ask),
+            "askPrice": self.price(symbol, touch.ask),
             "askQty": digits(touch.ask_quantity, GRAINS),
         }
 
-    def _price(self, symbol: str, points: int) -> str:
+    def price(self, symbol: str, points: int) -> str:
         decimals = self.tape.coin(symbol).decimals
         return digits(points, decimals, DECIMALS - decimals)
 
@@ -281,9 +291,9 @@ def _limit(kind: str, interval: str, count: int, limit: int) -> dict[str, Any]:
     return {"rateLimitType": kind, "interval": interval, "intervalNum": count, "limit": limit}
 
 
-def _id(symbol: str) -> str:
+def id_of(symbol: str) -> str:
     return symbol.replace("/", "")
 
 
-def _error(code: int, words: str, status: int = 400) -> Answer:
+def error(code: int, words: str, status: int = 400) -> Answer:
     return Answer(text({"code": code, "msg": words}), status)

@@ -24,6 +24,7 @@ GRANULARITIES: Final = {
     "ONE_DAY": 24 * HOUR_MS,
 }
 
+MINIMUM_NOTIONAL: Final = "1"
 _TRADES_MAX: Final = 1_000
 _RATE_LIMITED: Final = text(
     {"errors": [{"id": "rate_limit_exceeded", "message": "Too many requests"}]}
@@ -34,6 +35,8 @@ class Coinbase:
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
         self._products = {symbol.replace("/", "-"): symbol for symbol in tape.symbols}
+        # Where there is a market to trade in: online, cancel_only, delisted.
+        self.state: Callable[[str, int], str] = lambda symbol, now_ms: "online"
 
     def answer(self, path: str, query: Mapping[str, str], now_ms: int) -> Answer:
         match path.strip("/").split("/"):
@@ -47,7 +50,8 @@ class Coinbase:
                 return self._of(wanted, lambda symbol: self._book(symbol, query, now_ms))
             case ["api", "v3", "brokerage", "market", "products"]:
                 spot = query.get("product_type", "SPOT") == "SPOT"
-                symbols = self._products.values() if spot else ()
+                states = {each: self.state(each, now_ms) for each in self._products.values()}
+                symbols = [each for each in states if spot and states[each] != "delisted"]
                 products = [self._product(symbol, now_ms) for symbol in symbols]
                 return Answer(text({"products": products, "num_products": len(products)}))
             case ["api", "v3", "brokerage", "market", "products", wanted]:
@@ -102,6 +106,7 @@ class Coinbase:
     def _product(self, symbol: str, now_ms: int) -> dict[str, Any]:
         base, quote = symbol.split("/")
         tick = digits(1, self.tape.coin(symbol).decimals)
+        halted = self.state(symbol, now_ms) == "cancel_only"
         last, day = self.tape.last_prints(symbol, 1, now_ms), day_of(self.tape, symbol, now_ms)
         return {
             "product_id": symbol.replace("/", "-"),
@@ -111,7 +116,7 @@ class Coinbase:
             "base_increment": digits(1, GRAINS),
             "quote_increment": tick,
             "price_increment": tick,
-            "quote_min_size": "1",
+            "quote_min_size": MINIMUM_NOTIONAL,
             "quote_max_size": "150000000",
             "base_min_size": digits(1, GRAINS),
             "base_max_size": "3400",
@@ -120,10 +125,10 @@ class Coinbase:
             "is_disabled": False,
             "new": False,
             "status": "online",
-            "cancel_only": False,
+            "cancel_only": halted,
             "limit_only": False,
             "post_only": False,
-            "trading_disabled": False,
+            "trading_disabled": halted,
             "auction_mode": False,
             "product_type": "SPOT",
             "quote_currency_id": quote,

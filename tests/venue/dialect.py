@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from tests.venue.matching import Exchange
 from tests.venue.tape import Tape
-from tests.venue.wire import Answer
+from tests.venue.wire import Answer, Asked
 
 
 class Frame(NamedTuple):
@@ -55,3 +56,25 @@ class Dialect(Protocol):
         """Of which instrument somebody asks, if of one."""
 
     def session(self, number: int, path: str, now_ms: int) -> Session: ...
+
+
+class Desk(Protocol):
+    """Where one trades: what is somebody's own."""
+
+    exchange: Exchange
+
+    def place(self, method: str, path: str) -> str | None:
+        """Which faults meet a request, "trade" or "read"; None: it is for the dialect."""
+
+    def symbol_in(self, asked: Asked) -> str | None: ...
+
+    def admit(self, asked: Asked, now_ms: int) -> Answer | None:
+        """The refusal of who may not ask."""
+
+    def do(self, asked: Asked, now_ms: int) -> Answer: ...
+
+    def duplicate(self) -> Answer:
+        """How an order is refused whose client id is taken."""
+
+    def session(self, number: int, path: str, now_ms: int) -> Session | None:
+        """None: the connection is for the dialect."""

@@ -1,10 +1,12 @@
 """What goes wrong is written down: a kind, from when until when in market time, and for whom.
 
 A fault of a symbol leaves the others alone. `where` says whom it meets, the socket or REST, if not
-both that its kind can meet. `amount` is milliseconds, seconds or a count, as KINDS says.
+both that its kind can meet. `amount` is milliseconds, seconds or a count, as KINDS says. Of REST,
+"trade" is what moves an order and "read" what looks at the account; only those meet TRADING.
 """
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, NamedTuple, Self
 
@@ -38,6 +40,32 @@ KINDS: Final = {
     "truncated": Meaning(_BOTH, 0, "the second half of a message is missing"),
 }
 
+_TRADE: Final = frozenset({"trade"})
+_READ: Final = frozenset({"read"})
+_MARKET: Final = frozenset({"market"})
+
+# With `where="trade"`, http_500, html, half_open and refuse meet what is then not done, and
+# truncated the answer to what is.
+TRADING: Final = {
+    "reply_dropped": Meaning(_TRADE, 0, "it is done, and cut off before a word is said"),
+    "reply_hangs": Meaning(_TRADE, 0, "it is done, and never answered"),
+    "reply_late": Meaning(_TRADE, 5_000, "it is done, and answered `amount` ms later"),
+    "reply_html": Meaning(_TRADE, 0, "it is done: 200, and a page for people"),
+    "reply_empty": Meaning(_TRADE, 0, "it is done: 200, and {}"),
+    "reply_500": Meaning(_TRADE, 502, "it is done, and the status is `amount`"),
+    "reply_duplicate": Meaning(_TRADE, 0, "it is done, and refused as a duplicate"),
+    "accepted_late": Meaning(_TRADE, 20_000, "it is never answered, and done `amount` ms later"),
+    "partial": Meaning(_TRADE, 50, "no more than `amount` per cent of an order is filled"),
+    "cancel_race": Meaning(_TRADE, 0, "what is to be cancelled is filled a moment before"),
+    "stale": Meaning(_READ, 10_000, "reads see the account as it was `amount` ms ago"),
+    "balance_lag": Meaning(_READ, 10_000, "so do those of balances, and no others"),
+    "empty_pages": Meaning(_READ, 0, "lists are empty"),
+    "halted": Meaning(_MARKET, 0, "orders are cancelled, not taken and not filled"),
+    "delisted": Meaning(_MARKET, 0, "the instrument is not there"),
+}
+
+_OF_REST: Final = ("trade", "read")
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -51,9 +79,9 @@ class Fault:
     where: str | None = None
 
     def __post_init__(self) -> None:
-        assert self.kind in KINDS, f"{self.kind!r} is none of {', '.join(KINDS)}"
+        assert self.kind in _ALL, f"{self.kind!r} is none of {', '.join(_ALL)}"
         assert self.from_ms <= self.until_ms, "a fault ends after it begins"
-        assert self.where is None or self.where in KINDS[self.kind].meets, self.where
+        assert self.where is None or _in(self.where, _ALL[self.kind].meets), self.where
 
     @classmethod
     def read(cls, written: dict[str, Any]) -> Self:
@@ -64,7 +92,7 @@ class Fault:
 
     @property
     def size(self) -> int:
-        return KINDS[self.kind].amount if self.amount is None else self.amount
+        return _ALL[self.kind].amount if self.amount is None else self.amount
 
 
 class Faults:
@@ -92,7 +120,7 @@ class Faults:
             if (
                 fault.kind == kind
                 and fault.from_ms <= at_ms < fault.until_ms
-                and where in ({fault.where} if fault.where else KINDS[kind].meets)
+                and _in(where, {fault.where} if fault.where else _ALL[kind].meets)
                 and (fault.symbol is None or fault.symbol == symbol)
             ):
                 return fault
@@ -101,3 +129,10 @@ class Faults:
     def offset_ms(self, at_ms: int) -> int:
         fault = self.now("clock_offset", "rest", at_ms)
         return fault.size if fault else 0
+
+
+def _in(where: str, places: AbstractSet[str]) -> bool:
+    return where in places or (where in _OF_REST and "rest" in places)
+
+
+_ALL: Final = KINDS | TRADING

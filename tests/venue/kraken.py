@@ -17,6 +17,7 @@ SERVES_TRADES: Final = 1_000
 
 _LEGACY: Final = {"BTC": "XXBT", "ETH": "XETH", "USD": "ZUSD", "EUR": "ZEUR"}
 _MINIMUMS: Final = {"BTC": "0.00005", "ETH": "0.002", "SOL": "0.06", "OXT": "60"}
+COST_MINIMUM: Final = "0.5"
 _TIERS: Final = (0, 10_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000)
 _TAKER: Final = (0.4, 0.35, 0.24, 0.22, 0.2, 0.18, 0.16, 0.14, 0.12)
 _MAKER: Final = (0.25, 0.2, 0.14, 0.12, 0.1, 0.08, 0.06, 0.04, 0.02)
@@ -46,19 +47,28 @@ class Kraken:
         self._named = {
             name: pair for pair in self.pairs for name in (pair.id, pair.altname, pair.wsname)
         }
+        self._of = {pair.symbol: pair for pair in self.pairs}
+        # Where there is a market to trade in: online, cancel_only, delisted.
+        self.state: Callable[[str, int], str] = lambda symbol, now_ms: "online"
+
+    def pair(self, name: str) -> Pair | None:
+        return self._named.get(name)
+
+    def pair_of(self, symbol: str) -> Pair:
+        return self._of[symbol]
 
     def answer(self, path: str, query: Mapping[str, str], now_ms: int) -> Answer:
         match path.strip("/").split("/"):
             case ["0", "public", "Time"]:
                 at = {"unixtime": now_ms // 1_000, "rfc1123": _rfc1123(now_ms)}
-                return _result(at)
+                return result(at)
             case ["0", "public", "SystemStatus"]:
-                return _result({"status": "online", "timestamp": _second(now_ms)})
+                return result({"status": "online", "timestamp": _second(now_ms)})
             case ["0", "public", "Assets"]:
-                return _result(self._assets())
+                return result(self._assets())
             case ["0", "public", "AssetPairs"]:
                 wanted = self._wanted(query)
-                return _unknown() if wanted is None else _result({p.id: _rules(p) for p in wanted})
+                return _unknown() if wanted is None else result(self._pairs(wanted, now_ms))
             case ["0", "public", "Ticker"]:
                 return self._of_pairs(query, partial(self._ticker, now_ms=now_ms))
             case ["0", "public", "OHLC"]:
@@ -67,20 +77,20 @@ class Kraken:
                 return self._of_a_pair(query, partial(self._trades, query=query, now_ms=now_ms))
             case ["0", "public", "Depth"]:
                 return self._of_a_pair(query, partial(self._depth, query=query, now_ms=now_ms))
-        return _error("EGeneral:Unknown method", 404)
+        return error("EGeneral:Unknown method", 404)
 
     def trouble(self, kind: str, amount: int, path: str, now_ms: int) -> Answer:
         later = {"Retry-After": str(amount)}
         match kind:
             case "http_429":
-                return _error("EGeneral:Too many requests", 429)._replace(headers=later)
+                return error("EGeneral:Too many requests", 429)._replace(headers=later)
             case "http_418":
-                return _error("EGeneral:Temporary lockout", 418)._replace(headers=later)
+                return error("EGeneral:Temporary lockout", 418)._replace(headers=later)
             case "maintenance" if path.endswith("SystemStatus"):
-                return _result({"status": "maintenance", "timestamp": _second(now_ms)})
+                return result({"status": "maintenance", "timestamp": _second(now_ms)})
             case "maintenance":
-                return _error("EService:Unavailable", 503)
-        return _error("EGeneral:Internal error", 500)
+                return error("EService:Unavailable", 503)
+        return error("EGeneral:Internal error", 500)
 
     def symbol_in(self, path: str, query: Mapping[str, str]) -> str | None:
         pair = self._named.get(query.get("pair", ""))
@@ -97,11 +107,16 @@ class Kraken:
 
     def _of_pairs(self, query: Mapping[str, str], said: Callable[[Pair], Any]) -> Answer:
         wanted = self._wanted(query)
-        return _unknown() if wanted is None else _result({pair.id: said(pair) for pair in wanted})
+        return _unknown() if wanted is None else result({pair.id: said(pair) for pair in wanted})
 
     def _of_a_pair(self, query: Mapping[str, str], said: Callable[[Pair], Answer]) -> Answer:
         pair = self._named.get(query.get("pair", ""))
         return said(pair) if pair else _unknown()
+
+    def _pairs(self, wanted: list[Pair], now_ms: int) -> dict[str, Any]:
+        states = {pair: self.state(pair.symbol, now_ms) for pair in wanted}
+        there = {pair: state for pair, state in states.items() if state != "delisted"}
+        return {pair.id: _rules(pair) | {"status": state} for pair, state in there.items()}
 
     def _assets(self) -> dict[str, Any]:
         names = {(p.base, p.symbol.split("/")[0]) for p in self.pairs}
@@ -143,13 +158,13 @@ class Kraken:
     def _candles(self, pair: Pair, query: Mapping[str, str], now_ms: int) -> Answer:
         minutes, since_s = int(query.get("interval", "1")), int(query.get("since", "0"))
         if minutes not in INTERVALS:
-            return _error("EGeneral:Invalid arguments")
+            return error("EGeneral:Invalid arguments")
         interval_ms = minutes * MINUTE_MS
         current = now_ms - now_ms % interval_ms
         begin = max(current - (SERVES - 1) * interval_ms, LISTED_MS + -LISTED_MS % interval_ms)
         found = self.tape.filled(pair.symbol, interval_ms, begin, now_ms)
         rows = [_candle(c, pair.decimals) for c in found if c.opened_at_ms > since_s * 1_000]
-        return _result({pair.id: rows, "last": (current - interval_ms) // 1_000})
+        return result({pair.id: rows, "last": (current - interval_ms) // 1_000})
 
     def _trades(self, pair: Pair, query: Mapping[str, str], now_ms: int) -> Answer:
         since, count = int(query.get("since", "-1")), int(query.get("count", SERVES_TRADES))
@@ -161,7 +176,7 @@ class Kraken:
             found = self._after(pair.symbol, since_ns, count, now_ms)
         last = _nanoseconds(found[-1]) if found else max(since, 0)
         rows = [_trade(each, pair.decimals) for each in found]
-        return _result({pair.id: rows, "last": str(last)})
+        return result({pair.id: rows, "last": str(last)})
 
     def _after(self, symbol: str, since_ns: int, count: int, now_ms: int) -> list[Print]:
         begin, found = max(since_ns // 10**6, LISTED_MS), list[Print]()
@@ -185,13 +200,22 @@ class Kraken:
                 for level in levels[:count]
             ]
 
-        return _result({pair.id: {"asks": rows(depth.asks), "bids": rows(depth.bids)}})
+        return result({pair.id: {"asks": rows(depth.asks), "bids": rows(depth.bids)}})
+
+
+def minimum(symbol: str) -> str:
+    return _MINIMUMS.get(symbol.split("/")[0], "1")
+
+
+def asset(coin: str) -> str:
+    """As the old names have it."""
+    return _LEGACY.get(coin, coin)
 
 
 def _pair(symbol: str, decimals: int) -> Pair:
     base, quote = symbol.split("/")
     altname = symbol.replace("BTC", "XBT").replace("/", "")
-    return Pair(symbol, _LEGACY.get(base, base), _LEGACY.get(quote, quote), altname, decimals)
+    return Pair(symbol, asset(base), asset(quote), altname, decimals)
 
 
 def _rules(pair: Pair) -> dict[str, Any]:
@@ -214,10 +238,9 @@ def _rules(pair: Pair) -> dict[str, Any]:
         "fee_volume_currency": "ZUSD",
         "margin_call": 80,
         "margin_stop": 40,
-        "ordermin": _MINIMUMS.get(pair.symbol.split("/")[0], "1"),
-        "costmin": "0.5",
+        "ordermin": minimum(pair.symbol),
+        "costmin": COST_MINIMUM,
         "tick_size": digits(1, pair.decimals),
-        "status": "online",
     }
 
 
@@ -249,13 +272,13 @@ def _rfc1123(at_ms: int) -> str:
     return f"{day}, {rest[:7]}{rest[9:20]} +0000"
 
 
-def _result(result: Any) -> Answer:
+def result(result: Any) -> Answer:
     return Answer(text({"error": [], "result": result}))
 
 
-def _error(words: str, status: int = 200) -> Answer:
+def error(words: str, status: int = 200) -> Answer:
     return Answer(text({"error": [words]}), status)
 
 
 def _unknown() -> Answer:
-    return _error("EQuery:Unknown asset pair")
+    return error("EQuery:Unknown asset pair")

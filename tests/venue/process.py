@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -26,6 +28,7 @@ class Venue:
     address: str
     tape: Tape
     time: VenueTime
+    pid: int = 0
 
     @property
     def socket_address(self) -> str:
@@ -72,6 +75,33 @@ class Venue:
         """`asked`: who asked what, when, and what came of it; `sent`: messages; `open`: sockets."""
         return await self._control("GET", "log")
 
+    async def deposit(self, coin: str, amount: str) -> str:
+        return str((await self._control("POST", "deposit", {"coin": coin, "amount": amount}))["id"])
+
+    async def withdraw(self, coin: str, amount: str, fee: str = "0") -> str:
+        said = {"coin": coin, "amount": amount, "fee": fee}
+        return str((await self._control("POST", "withdraw", said))["id"])
+
+    async def foreign(self, symbol: str, side: str, quantity: str, **more: str) -> str:
+        """An order by the owner's own hand: kind, price, trigger, client_id."""
+        said = {"symbol": symbol, "side": side, "quantity": quantity, **more}
+        return str((await self._control("POST", "order", said))["id"])
+
+    async def cancel(self, id: str | None = None) -> None:
+        """By the owner's own hand: one, or all."""
+        await self._control("POST", "cancel", {} if id is None else {"id": id})
+
+    async def fees(self, taker_ppm: int, maker_ppm: int) -> None:
+        await self._control("POST", "fees", {"taker_ppm": taker_ppm, "maker_ppm": maker_ppm})
+
+    async def ledger(self) -> dict[str, Any]:
+        """`entries`: all that happened; `balances` and `held`, by coin; `sums`: all zero."""
+        return await self._control("GET", "ledger")
+
+    def kill(self) -> None:
+        """At once, whatever it does: start another with the same ledger, port and time."""
+        os.kill(self.pid, signal.SIGKILL)
+
     def wire(self, exchange: Any) -> Any:
         """An exchange of ccxt speaks to this venue: its addresses are moved, nothing else."""
         exchange.urls["api"] = self._moved(exchange.urls["api"])
@@ -104,9 +134,20 @@ async def loopback(
     faults: Sequence[Fault] = (),
     instruments: int = 0,
     start_ms: int = NOON_MS,
+    ledger: Path | None = None,
+    tier: str = "pro",
+    again: Venue | None = None,
 ) -> AsyncIterator[Venue]:
     manager = started(
-        name, seed=seed, speed=speed, faults=faults, instruments=instruments, start_ms=start_ms
+        name,
+        seed=seed,
+        speed=speed,
+        faults=faults,
+        instruments=instruments,
+        start_ms=start_ms,
+        ledger=ledger,
+        tier=tier,
+        again=again,
     )
     venue = await asyncio.to_thread(manager.__enter__)
     try:
@@ -124,19 +165,28 @@ def started(
     faults: Sequence[Fault] = (),
     instruments: int = 0,
     start_ms: int = NOON_MS,
+    ledger: Path | None = None,
+    tier: str = "pro",
+    again: Venue | None = None,
 ) -> Iterator[Venue]:
-    """For several tests to share: outside of any loop."""
+    """For several tests to share: outside of any loop. `again`: in the place of one that died."""
     with TemporaryDirectory() as folder:
         written = Path(folder) / "faults.json"
         written.write_text(json.dumps([fault.written() for fault in faults]), "utf-8")
-        options = {
+        options: dict[str, object] = {
             "--venue": name,
             "--seed": seed,
             "--speed": speed,
             "--start": start_ms,
             "--instruments": instruments,
             "--faults": written,
+            "--tier": tier,
         }
+        if ledger:
+            options["--ledger"] = ledger
+        if again:
+            options["--port"] = again.address.rpartition(":")[2]
+            options["--begun"] = again.time.begun
         command = [sys.executable, "-m", "tests.venue"]
         command += [str(part) for option in options.items() for part in option]
         process = subprocess.Popen(
@@ -151,7 +201,7 @@ def started(
             time = VenueTime(said["start_ms"], speed, said["begun"])
             tape = Tape(seed, DIALECTS[name][1], instruments)
             try:
-                yield Venue(name, said["address"], tape, time)
+                yield Venue(name, said["address"], tape, time, process.pid)
             finally:
                 process.stdin.close()
                 process.wait()

@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 
 from rrr.data_pipeline.lean_ccxt import load_pro
+from tests.venue.keys import Key
 from tests.venue.process import Venue
 from tests.venue.tape import GRAINS, Candle, Depth, Print
 
@@ -42,10 +43,12 @@ async def talk(venue: Venue, path: str) -> AsyncIterator[Talk]:
 
 
 @asynccontextmanager
-async def traded(venue: Venue, **options: Any) -> AsyncIterator[Any]:
+async def traded(venue: Venue, key: Key | None = None, **options: Any) -> AsyncIterator[Any]:
     """ccxt.pro as it is, but for its addresses; imported as the house does, once for all tests."""
     kind, _ = load_pro(venue.name)
     settings = {"enableRateLimit": False} | options
+    if key is not None:
+        settings |= {"apiKey": key.key, "secret": key.secret}
     exchange = venue.wire(kind(settings))
     exchange.timeout_on_exit = 0  # Only encrypted connections need time to end.
     try:

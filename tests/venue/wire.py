@@ -20,6 +20,16 @@ class Answer(NamedTuple):
     kind: str = JSON
 
 
+class Asked(NamedTuple):
+    """A request for what is somebody's own; without a body, its query counts as one."""
+
+    method: str
+    path: str
+    said: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: str
+
+
 def decimal(units: int, decimals: int) -> Decimal:
     """
     >>> decimal(1_050, 2)
@@ -35,6 +45,22 @@ def digits(units: int, decimals: int, more: int = 0) -> str:
     ('10.50', '0.00000001', '10.50000')
     """
     return f"{Decimal(units).scaleb(-decimals):.{decimals + more}f}"
+
+
+def units(written: str, decimals: int) -> int:
+    """As text says it; raise ValueError where that is no number, or finer.
+
+    >>> units("10.5", 2), units("1e-8", 8)
+    (1050, 1)
+    """
+    try:
+        number = Decimal(written).scaleb(decimals)
+        whole = int(number)
+    except (ArithmeticError, ValueError) as error:
+        raise ValueError(f"{written!r} is no number") from error
+    if number != whole:
+        raise ValueError(f"{written!r} has more than {decimals} decimals")
+    return whole
 
 
 def text(message: Any) -> str:
