@@ -1,11 +1,21 @@
 """What holds for every test."""
 
 import signal
+from collections.abc import Iterator
 
 import pytest
 
+from rrr import secrecy
+
 # Whoever runs the tests in the background ignores Ctrl-C; what they start must not inherit it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def nobody_knows_a_secret() -> Iterator[None]:
+    """What one test reads as a secret may stand in the words of another."""
+    yield
+    secrecy.forget()
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rrr import secrecy
 from rrr.core.errors import JournalBroken, NotFound
 from rrr.core.events import Close
 from rrr.database import sessions
@@ -118,6 +119,16 @@ async def test_each_life_keeps_its_settings_and_what_it_noticed(house: House) ->
     assert kept == [(run, *setting) for run in (1, 2) for setting in LIFE.settings]
     noted = ask(house.path, "SELECT run, name, detail FROM system_events")
     assert noted == [(run, "data", '{"note": "made up"}') for run in (1, 2)]
+
+
+async def test_what_is_noticed_holds_no_secret(house: House) -> None:
+    await lived(house.path, until=1)
+    secrecy.learn("c4n4ry-key-9f8e7d")
+    detail = {"note": "GET /?key=c4n4ry-key-9f8e7d", "c4n4ry-key-9f8e7d": [1]}
+    async with Client.open(house.path, application_id=PAPER) as db:
+        await db.write(lambda c: sessions.note(c, 1, "data", detail, 1))
+    noted = ask(house.path, "SELECT detail FROM system_events ORDER BY id DESC LIMIT 1")
+    assert noted == [('{"note": "GET /?key=********", "********": [1]}',)]
 
 
 async def test_a_gap_is_one_row_of_its_session_whoever_tells_it_again(house: House) -> None:

@@ -13,7 +13,7 @@ RUN: list[str] = [*PROJECT["project"]["dependencies"], *PROJECT["build-system"][
 EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
 EXTRA: list[str] = list(chain(*EXTRAS.values()))
 
-LOCKS = ["requirements.lock", "requirements-dev.lock", "requirements-train.lock"]
+LOCKS = [f"requirements{what}.lock" for what in ("", "-dev", "-train", "-keychain")]
 PIN = re.compile(r"^([\w.-]+)==([^ ;]+)", re.MULTILINE)
 ROW = re.compile(r"^\| ([\w-]+) \| (\d[\w.]*) \| \S.* \| \S.* \|$", re.MULTILINE)
 
@@ -25,7 +25,12 @@ def test_every_dependency_is_pinned_exactly_and_explained() -> None:
 
 @pytest.mark.parametrize(
     ("lock", "asked"),
-    [(LOCKS[0], RUN), (LOCKS[1], RUN + EXTRAS["dev"]), (LOCKS[2], EXTRAS["train"])],
+    [
+        (LOCKS[0], RUN),
+        (LOCKS[1], RUN + EXTRAS["dev"]),
+        (LOCKS[2], EXTRAS["train"]),
+        (LOCKS[3], EXTRAS["keychain"]),
+    ],
 )
 def test_a_lock_holds_what_was_asked_for(lock: str, asked: list[str]) -> None:
     wanted = {requirement.lower() for requirement in asked}
@@ -34,7 +39,8 @@ def test_a_lock_holds_what_was_asked_for(lock: str, asked: list[str]) -> None:
 
 def test_the_tools_run_on_the_very_packages_that_trade() -> None:
     assert pins(LOCKS[0]).items() <= pins(LOCKS[1]).items()
-    assert not pins(LOCKS[0]).keys() & pins(LOCKS[2]).keys()
+    for extra in LOCKS[2:]:
+        assert not pins(LOCKS[0]).keys() & pins(extra).keys()
 
 
 @pytest.mark.parametrize("lock", LOCKS)

@@ -184,7 +184,6 @@ AWAITED = {
     "rrr.trading.live.outcomes",
     "rrr.trading.live.reconcile",
     "rrr.trading.live.seen",
-    "rrr.trading.live.spelling",
     "rrr.trading.live.wire",
 }
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy
 import pytest
 
+from rrr import secrecy
 from rrr.monitoring.lines import TEXT_MAX, Redaction, Rendering, plain
 from rrr.monitoring.notes import Level, Note
 
@@ -175,3 +176,14 @@ def test_a_secret_is_stars_wherever_it_stands(secret: str) -> None:
 def test_of_two_secrets_the_longer_one_leaves_no_end_of_it() -> None:
     human, _ = rendered(note("see abcdef"), secrets=("abc", "abcdef"))
     assert human.endswith("see ********")
+
+
+def test_a_secret_that_is_read_after_the_logs_began_is_stars_too() -> None:
+    redaction = Redaction(["hunter2"])
+    secrecy.learn("c4n4ry-key")
+    fields: Any = {"text": "hunter2 c4n4ry-key", "detail": {"a": ["hunter2", "c4n4ry-key"]}}
+    stars = "********"
+    assert redaction(None, "append", fields) == {
+        "text": f"{stars} {stars}",
+        "detail": {"a": [stars, stars]},
+    }

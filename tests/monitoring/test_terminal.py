@@ -15,6 +15,7 @@ from typing import Any, Final, TextIO
 
 import pytest
 
+from rrr import secrecy
 from rrr.monitoring.notes import Level, Note
 from rrr.monitoring.terminal import Terminal, cells, local, wants_colour
 
@@ -307,3 +308,16 @@ def test_a_hung_up_terminal_stops_nothing() -> None:
         told.note(FILL)
         told.status(None)
         assert told.gone
+
+
+def test_a_secret_is_stars_before_a_line_is_wrapped_or_cut() -> None:
+    secrecy.learn("pass c4n4ry phrase of five words")
+    told = "the venue said pass c4n4ry phrase of five words and no more"
+    with screen(columns=24) as seen:
+        shown = terminal(seen.stream)
+        shown.note(FILL._replace(text=told))
+        shown.plain(f"\n{told}")
+        shown.status(told)
+        text = " ".join(seen.lines())
+    assert "c4n4ry" not in text and "five words" not in text
+    assert text.count("*******") == 3

@@ -14,7 +14,7 @@ from threading import Thread
 from types import TracebackType
 from typing import Any, Final, NamedTuple
 
-from rrr.api import checks, checks_database, checks_rooms
+from rrr.api import checks, checks_database, checks_live, checks_rooms
 from rrr.api.checks import Finding, Patient, Replays
 from rrr.core.errors import RRRError
 from rrr.home import Home
@@ -32,7 +32,7 @@ class Examination(NamedTuple):
     at_home: bool = False  # it waits for the drive of the home
 
 
-CHECKS: Final = (
+HOUSE: Final = (
     Examination("directories", checks.directories, at_home=True),
     Examination("disk", checks.disk, at_home=True),
     Examination("clock", checks.clock, at_home=True),
@@ -52,6 +52,7 @@ CHECKS: Final = (
     Examination("monitoring", checks_rooms.monitoring, at_home=True),
     Examination("api", checks_rooms.api, PATIENCE_S + 1, at_home=True),
 )
+CHECKS: Final = (*HOUSE, Examination("live", checks_live.live, IMPORTS_S, at_home=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +71,19 @@ class Check:
         return "!" if self.advice else "✓"
 
 
-def doctor(home: Home, mode: str, replays: Replays, *, settings: Path | None = None) -> list[Check]:
-    """Examine this home. `replays` says whether a session replays identical."""
+def doctor(
+    home: Home,
+    mode: str,
+    replays: Replays,
+    *,
+    settings: Path | None = None,
+    among: Sequence[Examination] | None = None,
+) -> list[Check]:
+    """Examine this home, or some of it. `replays` says whether a session replays identical."""
     patient = Patient(home, mode, replays, settings, lambda: time.time_ns() // 1_000_000)
     found: list[Check] = []
     hung = False
-    for name, look, limit_s, at_home in CHECKS:
+    for name, look, limit_s, at_home in CHECKS if among is None else among:
         finding = examined(look, patient, AFTER_A_HANG_S if hung and at_home else limit_s)
         hung = hung or (finding.hung and at_home)
         found.append(Check(name, finding.ok, finding.figure, finding.advice))

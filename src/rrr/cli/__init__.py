@@ -14,7 +14,7 @@ from typing import NoReturn
 from rrr.core.errors import RRRError, UsageError
 
 from .parsing import parsed
-from .speaking import failed, say
+from .speaking import Discreet, failed, say
 
 __all__ = ["command", "run"]
 
@@ -24,6 +24,8 @@ def run() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal may lack a sign
+    # Tracebacks and what libraries print leave this way too.
+    sys.stdout, sys.stderr = Discreet.around(sys.stdout), Discreet.around(sys.stderr)
     try:
         code: int | str | None = command(sys.argv[1:])
     except SystemExit as asked:  # for help

@@ -14,25 +14,44 @@ from rrr.core.errors import Different, HomeUnusable, NotArmed, Unavailable, Usag
 from .speaking import say, tell
 
 if TYPE_CHECKING:
-    from rrr.config import Home, Loaded
+    from rrr.config import Home, Loaded, Settings
+    from rrr.database.sessions import Session
 
 
 def trade(options: argparse.Namespace) -> int:
     """Trade until the market ends or somebody stops us."""
+    home = home_of(options)
+    loaded = load(options, home)
     if options.mode == "live" and not options.dry_run:
-        raise NotArmed(
-            "Live trading is not possible yet: there is no venue that carries orders to an"
-            " exchange, no armed keys, no model that passed its gate.",
-            "Use --mode paper.",
+        raise unarmed(options, home, loaded.settings)
+    if getattr(options, "set_live.sandbox") or options.confirm:
+        raise UsageError(
+            "--sandbox and --confirm are of live trading, and this is paper.",
+            "Leave them out, or say --mode live.",
         )
     from rrr.main import session
 
-    home = home_of(options)
-    loaded = load(options, home)
     stream = sys.stderr if options.json else sys.stdout
     told, words = asyncio.run(session(home, loaded, new=options.new, stream=stream))
     tell(options, told, lambda: f"\n{words}")
     return 0
+
+
+def unarmed(options: argparse.Namespace, home: "Home", settings: "Settings") -> NotArmed:
+    """All that real money lacks here."""
+    from rrr.api import arming
+    from rrr.api import doctor as doctors
+    from rrr.api.account import Account, has_sandbox
+
+    def ailing() -> list[str]:
+        found = doctors.doctor(
+            home, options.mode, replays, settings=options.config, among=doctors.HOUSE
+        )
+        return [check.name for check in found if not check.ok]
+
+    account = Account(settings.address)
+    world = arming.World(has_sandbox, account.allowed, account.apart_ms, ailing, options.confirm)
+    return arming.refusal([*arming.missing(home, settings, world), arming.UNWIRED])
 
 
 def train(options: argparse.Namespace) -> int:
@@ -117,17 +136,19 @@ def moment_of(given: str | None) -> int | None:
 def doctor(options: argparse.Namespace) -> int:
     """Examine the house, room by room."""
     from rrr.api import doctor as doctors
-    from rrr.backtesting import parity
-    from rrr.database.sessions import Session
-    from rrr.trading.engine.opening import core_hash
-
-    def replays(connection: sqlite3.Connection, session: Session) -> bool:
-        return parity.replayed(connection, session, core_hash()).identical
 
     found = doctors.doctor(home_of(options), options.mode, replays, settings=options.config)
     told = doctors.as_json(found)
     tell(options, told, lambda: doctors.doctor_in_words(found))
     return 0 if told["ok"] else 1
+
+
+def replays(connection: sqlite3.Connection, session: "Session") -> bool:
+    """Whether a session, made anew from its journal, is identical."""
+    from rrr.backtesting import parity
+    from rrr.trading.engine.opening import core_hash
+
+    return parity.replayed(connection, session, core_hash()).identical
 
 
 def logs(options: argparse.Namespace) -> int:

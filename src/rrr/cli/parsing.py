@@ -117,6 +117,16 @@ def trading(shared: Parser) -> Parser:
         help="keep verified order books so deep; or else none",
     )
     session.add_argument("--mode", **MODE, help="live says what it lacks")
+    session.add_argument(
+        "--sandbox",
+        action="store_const",
+        const="true",
+        dest="set_live.sandbox",
+        help="live at the venue's test network, where it has one",
+    )
+    session.add_argument(
+        "--confirm", metavar="VENUE", default="", help="live: real money is meant, and this venue"
+    )
     session.add_argument("--dry-run", action="store_true", help="another name of --mode paper")
     one.set_defaults(do=trade)
     return one

@@ -1,13 +1,39 @@
-"""Results go to standard output, all else to standard error; who stops reading stops nothing."""
+"""Results go to standard output, all else to standard error, and no secret to either.
+
+Who stops reading stops nothing.
+"""
 
 import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
-from typing import Any, TextIO
+from collections.abc import Callable, Iterable
+from typing import Any, TextIO, cast
 
 from rrr.core.errors import RRRError, StorageFailed
+from rrr.secrecy import hushed
+
+
+class Discreet:
+    """A stream through which no secret leaves, whoever writes to it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    @classmethod
+    def around(cls, stream: TextIO | None) -> TextIO | None:
+        """Who was started without a stream has none."""
+        return None if stream is None else cast(TextIO, cls(stream))
+
+    def write(self, text: str) -> int:
+        self._stream.write(hushed(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        self.write("".join(lines))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def failed(error: RRRError, as_json: bool) -> int:
@@ -28,7 +54,7 @@ def shown(text: str) -> str:
 def say(line: str, file: TextIO | None, end: str = "\n") -> OSError | None:
     """Print, whoever listens: one that has left, or has no room, hears nothing from then on."""
     try:
-        print(line, file=file, flush=True, end=end)
+        print(hushed(line), file=file, flush=True, end=end)
     except OSError as error:
         if file is not None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())

@@ -42,6 +42,11 @@ def money(default: str, meaning: str) -> Any:
     return setting(Decimal(default), "quote", allowed, meaning)
 
 
+def cap(meaning: str) -> Any:
+    allowed = f"an amount from 1 to {MONEY_MAX} with at most 8 decimals"
+    return setting(None, "quote", allowed, meaning)
+
+
 def coins(default: str, meaning: str) -> Any:
     allowed = f"an amount above 0, at most {MONEY_MAX}, with at most 8 decimals"
     return setting(Decimal(default), "base", allowed, meaning)

@@ -17,6 +17,7 @@ from pydantic import SecretStr, ValidationError
 
 from rrr.core.errors import ConfigError, NotFound
 from rrr.home import Home
+from rrr.secrecy import learn
 
 from .schema import FIELDS, PAST, Settings, flat, text, words
 from .sources import (
@@ -82,6 +83,7 @@ def load(
     settings, broken = _checked(given, past)
 
     hidden = [secret.get_secret_value() for s in sources for secret, _ in s.secrets.values()]
+    learn(*hidden)
     problems = [problem for source in sources for problem in _problems(source, hidden)] + broken
     if problems:
         raise _told(problems)

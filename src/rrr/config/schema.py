@@ -36,6 +36,7 @@ from .sections import (
     Costs,
     Fills,
     Guard,
+    Live,
     Logs,
     Policy,
     Risk,
@@ -117,6 +118,7 @@ class Settings(Section):
     guard: Guard = Guard()
     train: Train = Train()
     logs: Logs = Logs()
+    live: Live = Live()
 
     @property
     def source(self) -> str:

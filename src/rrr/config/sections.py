@@ -5,18 +5,24 @@ docs/settings.md.
 """
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Literal, Self, get_args
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 from pydantic_core import PydanticCustomError
 
+from rrr.core.market import INSTRUMENTS_MAX
 from rrr.core.state import RECENT
 
 from .kinds import (
     Coins,
+    MarketName,
     Money,
     Profile,
+    Strategy,
+    Symbols,
     Timeframe,
+    cap,
     coins,
     money,
     setting,
@@ -259,6 +265,74 @@ class Logs(Section):
 
     rotate_mb: int = whole(10, "MB", 1, 10_000, "A log longer than this goes to the archive.")
     kept: int = whole(20, "files", 1, 10_000, "The most archived files of each log.")
+
+
+class Live(Section):
+    """What real money needs before it moves; docs/live.md says how it is armed."""
+
+    enabled: bool = yes_or_no(False, "Whether `--mode live` may trade real money at all.")
+    venue: MarketName | None = setting(
+        None, "", "the id of an exchange such as kraken", "Where live orders go; none: nowhere."
+    )
+    sandbox: bool = yes_or_no(
+        False, "Whether the venue's test network is meant, with keys of its own."
+    )
+    instruments: Symbols = setting(
+        (),
+        "",
+        f"instruments such as BTC-USD, each once, at most {INSTRUMENTS_MAX}",
+        "The only instruments that are ever ordered; none: none.",
+    )
+    keys: Literal["file", "keychain"] = setting(
+        "file",
+        "",
+        "file or keychain",
+        "Where its keys are: config/api_keys/VENUE.toml, or the keychain of macOS.",
+    )
+    unbound_keys: bool = yes_or_no(
+        False, "Whether keys are taken that work from any address on the internet."
+    )
+    orders_per_minute_max: Annotated[int, Field(ge=1, le=RECENT)] | None = setting(
+        None,
+        "orders",
+        f"a whole number from 1 to {RECENT}",
+        "A cap on opening orders within any minute; none: not armed.",
+    )
+    order_notional_max: Money | None = cap("A cap on what one order may buy; none: not armed.")
+    day_notional_max: Money | None = cap(
+        "A cap on what all orders of 24 hours may buy; none: not armed."
+    )
+    ramp_round_trips: int = whole(
+        30, "round trips", 1, 10_000, "So many are booked, each small, before the caps above count."
+    )
+    ramp_notional_max: Money | None = cap(
+        "What one order may buy until then, just above the venue's minimum; none: not armed."
+    )
+    unproven_strategy: Strategy | None = setting(
+        None,
+        "",
+        "what `signals` says, word for word",
+        "A strategy that trades real money although it passed no gate; none: none does.",
+    )
+    unproven_venue: MarketName | None = setting(
+        None,
+        "",
+        "what `live.venue` says",
+        "A venue that is trusted with real money although nobody proved it here; none: none is.",
+    )
+
+    @model_validator(mode="after")
+    def _a_cap_is_within_the_next(self) -> Self:
+        caps = ("ramp_notional_max", "order_notional_max", "day_notional_max")
+        given = [(name, value) for name in caps if (value := getattr(self, name)) is not None]
+        for (small, least), (large, most) in pairwise(given):
+            if least > most:
+                raise broken_rule(
+                    f"live.{small} ({least}) is above live.{large} ({most})",
+                    f"live.{small}",
+                    f"live.{large}",
+                )
+        return self
 
 
 def broken_rule(sentence: str, *names: str) -> PydanticCustomError:

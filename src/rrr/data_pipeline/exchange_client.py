@@ -117,9 +117,8 @@ def connect(
         listed = ", ".join(each for each in get_args(Timeframe) if each in there)
         raise UsageError(f"{name} has no {timeframe} candles.", f"It has {listed}.")
     if address is not None:
-        place = _place(address)
-        ccxt.urls["api"] = _moved(ccxt.urls["api"], place)
-        if place.scheme == "http":
+        ccxt.urls["api"] = moved(ccxt.urls["api"], address)
+        if address.startswith("http:"):
             ccxt.timeout_on_exit = 0  # Only encrypted connections need time to end.
     from rrr.data_pipeline.exchange_bounds import bound  # and aiohttp, which ccxt brought
 
@@ -323,6 +322,11 @@ class Client:
 
 def _nobody(url: str, body: str) -> None:
     """Looks."""
+
+
+def moved(urls: Any, address: str) -> Any:
+    """The same addresses of ccxt's, at this place. Raise UsageError where it is none."""
+    return _moved(urls, _place(address))
 
 
 def _place(address: str) -> SplitResult:

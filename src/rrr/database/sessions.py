@@ -17,6 +17,7 @@ import msgspec
 from rrr.core.errors import JournalBroken, NotFound
 from rrr.core.events import Close
 from rrr.database.journal import RESTORE, Head, Row, beginning
+from rrr.secrecy import hushed_within
 
 PRINCIPAL = 0
 PAGE = 4_096
@@ -189,7 +190,7 @@ def note(
     """A fact about the house, not the market: a gap in a file, a start, an inferred rule."""
     connection.execute(
         "INSERT INTO system_events (at_ms, run, name, detail) VALUES (?, ?, ?, ?)",
-        (at_ms, run, name, json.dumps(detail)),
+        (at_ms, run, name, json.dumps(hushed_within(detail))),
     )
 
 

@@ -14,13 +14,12 @@ from enum import Enum
 from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any, Final
-from urllib.parse import quote
 
 from rrr.monitoring.notes import Level
+from rrr.secrecy import Secrets, hushed_within
 
 Fields = MutableMapping[str, Any]
 
-STARS: Final = "*" * 8
 DEPTH_MAX: Final = 8
 TEXT_MAX: Final = 4000  # characters for a person; the program gets all
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,33 +37,14 @@ def plain(_logger: object, _method: str, fields: Fields) -> Fields:
 
 
 class Redaction:
-    """Puts stars where a secret stands: as it is, as in an address, as in JSON."""
+    """Puts stars where one of these secrets stands, or one that was read since."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {
-            form
-            for secret in map(str.strip, secrets)
-            if secret
-            for form in (secret, quote(secret, safe=""), encode(secret)[1:-1])
-        }
-        longest_first = sorted(forms, key=len, reverse=True)
-        self._secret = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
-        self._none = not forms
+        self._secrets = Secrets(secrets)
 
     def __call__(self, _logger: object, _method: str, fields: Fields) -> Fields:
-        if self._none:
-            return fields
-        return {**fields} | {name: self._redacted(fields[name]) for name in ("text", "detail")}
-
-    def _redacted(self, value: Any) -> Any:
-        match value:
-            case str():
-                return self._secret.sub(STARS, value)
-            case dict():
-                return {self._secret.sub(STARS, k): self._redacted(v) for k, v in value.items()}
-            case list():
-                return [self._redacted(each) for each in value]
-        return STARS if self._secret.search(str(value)) else value
+        shown = {name: fields[name] for name in ("text", "detail")}
+        return {**fields, **hushed_within(self._secrets.within(shown))}
 
 
 class Rendering:

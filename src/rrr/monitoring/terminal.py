@@ -15,6 +15,7 @@ from typing import Final, TextIO
 
 from rrr.monitoring.notes import Level, Note
 from rrr.monitoring.words import SYNTHETIC, marked, printable
+from rrr.secrecy import hushed
 
 BOLD_RED, RED, GREEN, YELLOW, DIM = "1;31", "31", "32", "33", "2"
 LINES: Final = {"halted": BOLD_RED, "refused": DIM, "unfilled": DIM}  # by the name of a note
@@ -54,17 +55,17 @@ class Terminal:
         if note.aloud:
             at_s = self.clock() if note.at_ms is None else note.at_ms / 1000
             head = f"{local(at_s, self.zone)}  " + (f"{SYNTHETIC}  " if self.synthetic else "")
-            self._print(head, printable(note.text), _style(note))
+            self._print(head, _shown(note.text), _style(note))
 
     def plain(self, text: str) -> None:
         """Print lines that have no time of their own: a greeting, a summary, an error."""
-        for line in text.split("\n"):
+        for line in hushed(text).split("\n"):
             self._print("", marked(printable(line), self.synthetic), "")
 
     def status(self, text: str | None) -> None:
         """Redraw the live line, on a terminal; without a text it is gone."""
         if self.is_alive and (text is not None or self.live is not None):
-            self.live = None if text is None else marked(printable(text), self.synthetic)
+            self.live = None if text is None else marked(_shown(text), self.synthetic)
             self._write(ERASE + self._drawn())
 
     def _print(self, head: str, text: str, style: str) -> None:
@@ -104,6 +105,11 @@ class Terminal:
             return os.get_terminal_size(self.stream.fileno()).columns or COLUMNS
         except (OSError, ValueError):
             return COLUMNS
+
+
+def _shown(text: str) -> str:
+    """Without secrets, before a line that is wrapped or cut could hide what it is a part of."""
+    return printable(hushed(text))
 
 
 def wants_colour(is_terminal: bool, environment: Mapping[str, str]) -> bool:

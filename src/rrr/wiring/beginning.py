@@ -24,6 +24,7 @@ from rrr.database.holder import held
 from rrr.database.sessions import Life, Unit
 from rrr.monitoring.notes import Note
 from rrr.neural_network.strategies.naming import strategy_of
+from rrr.secrecy import hushed
 from rrr.trading.engine.opening import Terms
 from rrr.trading.engine.terms import assumptions_of, instrument_of, law_of
 from rrr.wiring.stopping import Stopped, unless
@@ -199,8 +200,8 @@ def life_of(market: Market, loaded: Loaded, db: Client) -> Life:
 
 
 def clean(text: str) -> str:
-    """What a person typed, without what no file can hold."""
-    return text.encode("utf-8", "replace").decode()
+    """What a person typed, without what no file can hold, and none should."""
+    return hushed(text.encode("utf-8", "replace").decode())
 
 
 def now_ms() -> int:
