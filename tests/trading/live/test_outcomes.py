@@ -148,6 +148,7 @@ SAID: Final[list[tuple[str, Answer, Rejection | None]]] = [
     ("kraken", kraken_said("EAPI:Invalid nonce"), Rejection.TERMS),
     ("kraken", kraken_said("EGeneral:Permission denied"), Rejection.TERMS),
     ("kraken", kraken_said("EService:Market in cancel_only mode"), Rejection.NO_PRICE),
+    ("kraken", kraken_said("EQuery:Unknown asset pair"), Rejection.NO_PRICE),
     ("kraken", kraken_said("EService:Unavailable"), None),
     ("kraken", kraken_said("EService:Busy"), None),
     ("kraken", kraken_said("EGeneral:Internal error"), None),

@@ -190,7 +190,7 @@ async def test_a_look_up_finds_the_order_of_this_name(venue: str) -> None:
     wires, _ = wire(venue, (200, order(venue, of(venue))))
     found = await QUESTIONS["look up"](wires)
     assert isinstance(found, list)
-    assert {row["clientOrderId"] for row in found} == {of(venue)}
+    assert [row["clientOrderId"] for row in found] == [of(venue)]
 
 
 @pytest.mark.parametrize("venue", [venue for venue in VENUES if venue != "coinbase"])

@@ -218,7 +218,7 @@ _SAID: Final = tuple(
         (r"Invalid price|arguments:price|PRICE_FILTER|PERCENT_PRICE", Rejection.PRICE_GRID),
         (r"INVALID_LIMIT_PRICE|INVALID_PRICE", Rejection.PRICE_GRID),
         (r"EOrder:|EGeneral:Invalid arguments|EGeneral:Permission", Rejection.TERMS),
-        (r"EService:Market in", Rejection.NO_PRICE),
+        (r"EService:Market in|EQuery:Unknown asset pair", Rejection.NO_PRICE),
         (r'Filter failure|"code":-1(?:013|1\d\d)\b', Rejection.TERMS),
         (r'"error":\s?"(?!UNKNOWN|INTERNAL)[A-Z]+_[A-Z_]+"', Rejection.TERMS),
     )

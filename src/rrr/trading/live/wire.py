@@ -68,7 +68,10 @@ class Wire:
     async def look_up(
         self, pair: str, kind: int, client_id: str, since_ms: int
     ) -> list[Row] | Outcome:
-        """The order of this name as the venue has it; nothing only if it has surely none."""
+        """The orders of this name as the venue has them; nothing only if it has surely none.
+
+        One that ended between two questions is told once: as it is by the later answer.
+        """
         questions = asking.look_up(self.venue, pair, kind, client_id, since_ms)
         rows = await self._all(questions)
         if isinstance(rows, Outcome):
@@ -77,7 +80,7 @@ class Wire:
         named = any(client_id in each.request.params.values() for each in questions)
         if rows and not ours and named:
             return Outcome(Kind.UNKNOWN, words=f"{self.venue} answers with another order")
-        return ours
+        return list({row.get("id"): row for row in ours}.values())
 
     async def open_orders(self) -> list[Row] | Outcome:
         return await self._all(asking.open_orders(self.venue, self.pairs))
