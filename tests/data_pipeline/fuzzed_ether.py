@@ -5,7 +5,6 @@ everybody who can act has acted, so that a seed says all that happens.
 """
 
 import asyncio
-import heapq
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any, Final, NamedTuple, Self
@@ -13,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import WSMessage, WSMsgType
 
+from rrr.data_pipeline.played_time import PlayedTime
 from tests.venue.dialect import Dialect, Frame, Session
 from tests.venue.wire import Answer, http_date, text
 
@@ -31,42 +31,27 @@ class Spoiling(NamedTuple):
     cuts: Callable[[], bool]
 
 
-class Ether:
+class Ether(PlayedTime):
     """One venue, for as long as somebody plays."""
 
     def __init__(self, dialect: Dialect, start_ms: int, spoiling: Spoiling) -> None:
-        self.headers: dict[str, str] = {}  # of a session: what is always said
+        super().__init__(start_ms, _TURNS)
         self.messages = 0
-        self._dialect, self._now_ms, self._spoiling = dialect, start_ms, spoiling
-        self._numbers = count(1)
-        self._sleepers: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._dialect, self._spoiling = dialect, spoiling
+        self._sessions = count(1)
         self._sockets: list[_Socket] = []
-
-    def clock_ms(self) -> int:
-        return self._now_ms
-
-    async def wait(self, seconds: float) -> None:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        due_ms = self._now_ms + max(int(seconds * 1000), 1)
-        heapq.heappush(self._sleepers, (due_ms, next(self._numbers), future))
-        await future
-
-    def dress(self, ccxt: Any) -> None:
-        """Make it ask and hear us. It pings by the clock on the wall: that is over."""
-        ccxt.session, ccxt.own_session = self, False
-        ccxt.streaming = {**(ccxt.streaming or {}), "keepAlive": 0}
 
     async def play(self) -> None:
         """Until it is cancelled."""
         while True:
-            await self._until(self._now_ms + TICK_MS)
+            await self.until(self._now_ms + TICK_MS)
             for socket in list(self._sockets):
                 frames = list(socket.session.news(self._now_ms))
                 for said in self._spoilt(frames):
                     socket.say(said)
                     self.messages += 1
                     if self.messages % 4 == 0:
-                        await _turns()
+                        await self.settle()
                 if self._spoiling.cuts():
                     self._sockets.remove(socket)
                     socket.end()
@@ -84,7 +69,7 @@ class Ether:
     post = get
 
     def ws_connect(self, url: str, **details: Any) -> "_Socket":
-        session = self._dialect.session(next(self._numbers), urlsplit(url).path, self._now_ms)
+        session = self._dialect.session(next(self._sessions), urlsplit(url).path, self._now_ms)
         socket = _Socket(session, self.clock_ms)
         self._sockets.append(socket)
         return socket
@@ -93,22 +78,6 @@ class Ether:
         for frame in frames:
             said = text(frame.body)
             yield from self._spoiling.frames(said) if frame.symbol else [said]
-
-    async def _until(self, at_ms: int) -> None:
-        """Wake those who sleep, each at its time."""
-        await _turns()
-        while self._sleepers and self._sleepers[0][0] <= at_ms:
-            due_ms, _, future = heapq.heappop(self._sleepers)
-            if not future.done():
-                self._now_ms = max(due_ms, self._now_ms)
-                future.set_result(None)
-                await _turns()
-        self._now_ms = max(at_ms, self._now_ms)
-
-
-async def _turns() -> None:
-    for _ in range(_TURNS):
-        await asyncio.sleep(0)
 
 
 class _Asking(NamedTuple):

@@ -22,7 +22,7 @@ from rrr.data_pipeline.instruments import Spec
 from rrr.data_pipeline.intake import Intake
 from rrr.data_pipeline.market import Arrival
 from rrr.data_pipeline.stream import Sockets
-from tests.data_pipeline.exchanges import NOON_MS, START_MS, Teller
+from tests.data_pipeline.exchanges import NOON_MS, START_MS, Teller, opened
 from tests.data_pipeline.loopback import Loopback, Row, Time, right, says, walk
 
 
@@ -46,16 +46,8 @@ async def test_of_a_gap_that_nobody_traded_the_ledger_says_so_later(
 
     clock, told = Time(START_MS), Teller()
     with Loopback(clock, candle) as server:
-        async with exchange(
-            name,
-            ["BTC-USD", "ETH-USD"],
-            "1m",
-            candles=3,
-            past=0,
-            address=server.address,
-            clock_ms=clock,
-            told=told,
-            manner=Manner(clock.wait, rate_limited=False, monotonic_ms=clock),
+        async with opened(
+            server, clock, name, ["BTC-USD", "ETH-USD"], told=told, candles=3
         ) as market:
             arrivals = await met(market, server)
     assert [one.close.missing for one in arrivals] == [(1,), (), ()]

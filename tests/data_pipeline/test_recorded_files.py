@@ -103,9 +103,7 @@ def test_what_cannot_be_meant_is_refused_with_the_way_out(
     error: type[RRRError],
     words: str,
 ) -> None:
-    with pytest.raises(error) as caught:
-        find(tree / below, symbols, timeframe)
-    assert words in str(caught.value)
+    refuses(tree / below, symbols, timeframe, error, words)
 
 
 @pytest.fixture
@@ -150,12 +148,18 @@ def test_what_a_store_does_not_hold_is_refused(
     error: type[RRRError],
     words: str,
 ) -> None:
-    with pytest.raises(error) as caught:
-        find(stored / below, symbols, timeframe)
-    assert words in str(caught.value)
+    refuses(stored / below, symbols, timeframe, error, words)
 
 
 def test_a_file_and_a_folder_of_one_timeframe_are_never_chosen_between(stored: Path) -> None:
     (stored / "kraken/BTC-USD/1m.parquet").touch()
     with pytest.raises(UsageError, match=r"several files of 1m candles: 1m, 1m\.parquet"):
         find(stored, [], "1m")
+
+
+def refuses(
+    root: Path, symbols: list[str], timeframe: str, error: type[RRRError], words: str
+) -> None:
+    with pytest.raises(error) as caught:
+        find(root, symbols, timeframe)
+    assert words in str(caught.value)

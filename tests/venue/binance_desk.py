@@ -6,12 +6,12 @@ spoken; how often one may ask is up to the faults (http_429, http_418).
 """
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final
 
 from tests.venue.accounts import Account, Fill, Order
 from tests.venue.binance import MINIMUM_NOTIONAL, TYPES, Binance, error, id_of
-from tests.venue.desk import Clerk, exact
+from tests.venue.desk import Clerk, Method, exact
 from tests.venue.dialect import Session
 from tests.venue.faults import Faults
 from tests.venue.keys import KEYS
@@ -49,12 +49,6 @@ _KINDS: Final = {name: name.lower().replace("_", "-") for name in TYPES} | {"LIM
 _TIMES: Final = ("GTC", "IOC", "FOK")
 
 
-class Method(NamedTuple):
-    do: Callable[["BinanceDesk", Said, int], Any]
-    needs: str
-    trades: bool = False
-
-
 class BinanceDesk(Clerk):
     def __init__(self, binance: Binance, ledger: Ledger, faults: Faults, tier: Tier) -> None:
         super().__init__(Exchange(binance.tape, RULES, ledger, faults), faults)
@@ -63,7 +57,7 @@ class BinanceDesk(Clerk):
 
     def place(self, method: str, path: str) -> str | None:
         known = METHODS.get((method, path))
-        return None if known is None else "trade" if known.trades else "read"
+        return known and known.place
 
     def symbol_in(self, asked: Asked) -> str | None:
         return self._binance.symbol_in(asked.path, asked.said)

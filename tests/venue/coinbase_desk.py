@@ -6,9 +6,9 @@ older scheme (a hash of time, method, path and body), not by tokens; its user ch
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from tests.venue.coinbase import MINIMUM_NOTIONAL, Coinbase
 from tests.venue.coinbase_socket import plain
@@ -24,7 +24,7 @@ from tests.venue.coinbase_words import (
     product_of,
     transaction,
 )
-from tests.venue.desk import Clerk, exact
+from tests.venue.desk import Clerk, Method, exact
 from tests.venue.dialect import Session
 from tests.venue.faults import Faults
 from tests.venue.keys import KEYS
@@ -43,12 +43,6 @@ Said = Mapping[str, Any]
 _TIMES: Final = {"ioc": "IOC", "fok": "FOK", "gtc": "GTC", "gtd": "GTD"}
 
 
-class Method(NamedTuple):
-    do: Callable[["CoinbaseDesk", Said, int], Any]
-    needs: str
-    trades: bool = False
-
-
 class CoinbaseDesk(Clerk):
     def __init__(self, coinbase: Coinbase, ledger: Ledger, faults: Faults, tier: Tier) -> None:
         super().__init__(Exchange(coinbase.tape, RULES, ledger, faults), faults)
@@ -57,7 +51,7 @@ class CoinbaseDesk(Clerk):
 
     def place(self, method: str, path: str) -> str | None:
         known, _ = _method(method, path)
-        return None if known is None else "trade" if known.trades else "read"
+        return known and known.place
 
     def symbol_in(self, asked: Asked) -> str | None:
         said = _read(asked)
@@ -278,7 +272,7 @@ METHODS: Final = {
 }
 
 
-def _method(method: str, path: str) -> tuple[Method | None, str]:
+def _method(method: str, path: str) -> tuple[Method[CoinbaseDesk, Said] | None, str]:
     """And the id in the path, if one is there."""
     if (method, path) in METHODS:
         return METHODS[method, path], ""

@@ -1,6 +1,7 @@
 """What the desks of all venues have in common: an account, seen as the faults let it be seen."""
 
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from tests.venue.accounts import Account
 from tests.venue.faults import Faults
@@ -8,7 +9,20 @@ from tests.venue.matching import Exchange
 from tests.venue.refusals import No, Refused
 from tests.venue.wire import units
 
+Desk = TypeVar("Desk")
+Words = TypeVar("Words")
 Rows = TypeVar("Rows", list[Any], dict[str, Any])
+
+
+class Method(NamedTuple, Generic[Desk, Words]):
+    do: Callable[[Desk, Words, int], Any]
+    needs: str  # a permission
+    trades: bool = False
+
+    @property
+    def place(self) -> str:
+        """Where its faults are."""
+        return "trade" if self.trades else "read"
 
 
 class Clerk:

@@ -6,18 +6,25 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+)
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, ParamSpec
 from urllib.request import Request, urlopen
 
 from tests.venue.dialects import DIALECTS
 from tests.venue.faults import Fault
 from tests.venue.tape import Tape
 from tests.venue.venue_time import NOON_MS, VenueTime
+
+How = ParamSpec("How")
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -125,37 +132,6 @@ class Venue:
         return found
 
 
-@asynccontextmanager
-async def loopback(
-    name: str,
-    *,
-    seed: int = 1,
-    speed: float = 600,
-    faults: Sequence[Fault] = (),
-    instruments: int = 0,
-    start_ms: int = NOON_MS,
-    ledger: Path | None = None,
-    tier: str = "pro",
-    again: Venue | None = None,
-) -> AsyncIterator[Venue]:
-    manager = started(
-        name,
-        seed=seed,
-        speed=speed,
-        faults=faults,
-        instruments=instruments,
-        start_ms=start_ms,
-        ledger=ledger,
-        tier=tier,
-        again=again,
-    )
-    venue = await asyncio.to_thread(manager.__enter__)
-    try:
-        yield venue
-    finally:
-        await asyncio.to_thread(manager.__exit__, None, None, None)
-
-
 @contextmanager
 def started(
     name: str,
@@ -205,6 +181,24 @@ def started(
             finally:
                 process.stdin.close()
                 process.wait()
+
+
+def _in_a_loop(
+    start: Callable[How, AbstractContextManager[Venue]],
+) -> Callable[How, AbstractAsyncContextManager[Venue]]:
+    @asynccontextmanager
+    async def beside(*given: How.args, **named: How.kwargs) -> AsyncIterator[Venue]:
+        manager = start(*given, **named)
+        venue = await asyncio.to_thread(manager.__enter__)
+        try:
+            yield venue
+        finally:
+            await asyncio.to_thread(manager.__exit__, None, None, None)
+
+    return beside
+
+
+loopback = _in_a_loop(started)
 
 
 def _asked(request: Request) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 
 from rrr.data_pipeline.lean_ccxt import load_pro
@@ -93,3 +94,16 @@ def _price(venue: Venue, symbol: str, points: int) -> float:
 
 def _quantity(grains: int) -> float:
     return float(Decimal(grains).scaleb(-GRAINS))
+
+
+async def raises(venue: Venue, kind: str, error: str, *asked: Any) -> None:
+    """Under this fault a question for candles ends as ccxt says it does in the world."""
+    import ccxt
+
+    async with traded(venue) as exchange:
+        await exchange.load_markets()
+        await venue.fault(kind)
+        with pytest.raises(getattr(ccxt, error)):
+            await exchange.fetch_ohlcv(*asked)
+        await venue.heal()
+        assert await exchange.fetch_ohlcv(*asked)

@@ -1,6 +1,6 @@
 """ccxt and ccxt.pro, as they are, against the loopback's Binance."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from tests.venue.binance import SERVES
 from tests.venue.binance_socket import BinanceSession, update_id
 from tests.venue.process import Venue, started
-from tests.venue.talking import as_levels, as_row, as_trade, get, sides, talk, trade, traded
+from tests.venue.talking import as_levels, as_row, as_trade, get, raises, sides, talk, trade, traded
 from tests.venue.tape import HOUR_MS, LEVELS, LISTED_MS, MINUTE_MS, Tape
 from tests.venue.venue_time import NOON_MS
 
@@ -19,12 +19,6 @@ SYMBOLS = ["BTC/USDT", "ETH/USDT", "SOL/USDT", "OXT/USDT"]
 def running() -> Iterator[Venue]:
     with started("binance", speed=600) as venue:
         yield venue
-
-
-@pytest.fixture
-async def venue(running: Venue) -> AsyncIterator[Venue]:
-    yield running
-    await running.heal()
 
 
 async def test_instruments_have_their_real_filters(venue: Venue) -> None:
@@ -205,10 +199,4 @@ async def test_streams_are_listed_ended_and_a_strange_one_stays_silent(venue: Ve
     ],
 )
 async def test_ccxt_raises_what_it_raises_in_the_world(venue: Venue, kind: str, error: str) -> None:
-    import ccxt
-
-    async with traded(venue) as exchange:
-        await exchange.load_markets()
-        await venue.fault(kind)
-        with pytest.raises(getattr(ccxt, error)):
-            await exchange.fetch_ohlcv("BTC/USDT")
+    await raises(venue, kind, error, "BTC/USDT")

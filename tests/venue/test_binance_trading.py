@@ -1,7 +1,7 @@
 """Binance's account through our wire and through ccxt; test_trading_faults meets its faults."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final
 
@@ -25,16 +25,6 @@ RECORDED: Final = ROOT.parent / "shared" / "data" / "fixtures" / "binance" / "er
 def running() -> Iterator[Venue]:
     with started("binance", speed=10) as venue:
         yield venue
-
-
-@pytest.fixture
-async def house(running: Venue, request: pytest.FixtureRequest) -> AsyncIterator[House]:
-    await running.deposit("USDT", "50000")
-    await running.deposit("BTC", "1")
-    number = [each.name for each in request.session.items].index(request.node.name)
-    async with housed(running, 1_000 * (1 + number)) as house:
-        yield house
-        await running.cancel()
 
 
 async def test_what_is_bought_pays_its_fee_in_coins(house: House) -> None:

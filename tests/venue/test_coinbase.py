@@ -14,6 +14,7 @@ from tests.venue.talking import (
     as_row,
     as_trade,
     get,
+    raises,
     sides,
     talk,
     trade,
@@ -28,12 +29,6 @@ SYMBOLS = ["BTC/USD", "ETH/USD", "SOL/USD", "OXT/USD"]
 def running() -> Iterator[Venue]:
     with started("coinbase", speed=600) as venue:
         yield venue
-
-
-@pytest.fixture
-async def venue(running: Venue) -> AsyncIterator[Venue]:
-    yield running
-    await running.heal()
 
 
 async def test_instruments_have_their_real_rules(venue: Venue) -> None:
@@ -171,13 +166,7 @@ async def test_a_subscription_is_listed_ended_and_refused(venue: Venue) -> None:
     ],
 )
 async def test_ccxt_raises_what_it_raises_in_the_world(venue: Venue, kind: str, error: str) -> None:
-    import ccxt
-
-    async with traded(venue) as exchange:
-        await exchange.load_markets()
-        await venue.fault(kind)
-        with pytest.raises(getattr(ccxt, error)):
-            await exchange.fetch_ohlcv("BTC/USD", "1m", venue.clock_ms() - 10 * MINUTE_MS, 5)
+    await raises(venue, kind, error, "BTC/USD", "1m", venue.clock_ms() - 10 * MINUTE_MS, 5)
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """Coinbase's account through our wire and through ccxt; test_trading_faults meets its faults."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final
 
@@ -23,16 +23,6 @@ REJECTED: Final = outcomes.Kind.REJECTED
 def running() -> Iterator[Venue]:
     with started("coinbase", speed=10) as venue:
         yield venue
-
-
-@pytest.fixture
-async def house(running: Venue, request: pytest.FixtureRequest) -> AsyncIterator[House]:
-    await running.deposit("USD", "50000")
-    await running.deposit("BTC", "1")
-    number = [each.name for each in request.session.items].index(request.node.name)
-    async with housed(running, 1_000 * (1 + number)) as house:
-        yield house
-        await running.cancel()
 
 
 async def test_a_take_pays_its_fee_in_money_and_is_in_every_list(house: House) -> None:

@@ -16,7 +16,7 @@ from aiohttp import ClientError
 
 from tests.venue.faults import KINDS, Fault, Faults
 from tests.venue.process import ROOT, Venue, loopback, started
-from tests.venue.talking import Talk, get, talk, traded
+from tests.venue.talking import Talk, get, raises, talk, traded
 from tests.venue.venue_time import NOON_MS
 
 TRADES = {"channel": "trade", "symbol": ["BTC/USD", "ETH/USD"]}
@@ -27,13 +27,6 @@ BOOK = {"channel": "book", "symbol": ["BTC/USD"]}
 def running() -> Iterator[Venue]:
     with started("kraken", speed=600) as venue:
         yield venue
-
-
-@pytest.fixture
-async def venue(running: Venue) -> AsyncIterator[Venue]:
-    await running.heal()
-    yield running
-    await running.heal()
 
 
 async def test_a_silent_socket_answers_pings_and_beats_but_carries_no_data(venue: Venue) -> None:
@@ -154,15 +147,7 @@ async def test_a_bad_checksum_differs_from_the_right_one(venue: Venue) -> None:
     ],
 )
 async def test_ccxt_raises_what_it_raises_in_the_world(venue: Venue, kind: str, error: str) -> None:
-    import ccxt
-
-    async with traded(venue) as exchange:
-        await exchange.load_markets()
-        await venue.fault(kind)
-        with pytest.raises(getattr(ccxt, error)):
-            await exchange.fetch_ohlcv("BTC/USD")
-        await venue.heal()
-        assert await exchange.fetch_ohlcv("BTC/USD")
+    await raises(venue, kind, error, "BTC/USD")
 
 
 @pytest.mark.parametrize("kind", ["refuse", "http_429", "http_500", "html", "maintenance"])

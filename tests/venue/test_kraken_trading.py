@@ -32,17 +32,6 @@ def running() -> Iterator[Venue]:
         yield venue
 
 
-@pytest.fixture
-async def house(running: Venue, request: pytest.FixtureRequest) -> AsyncIterator[House]:
-    """Each test has orders of its own names, and does not mind what the others left."""
-    await running.deposit("USD", "50000")
-    await running.deposit("BTC", "1")
-    number = [each.name for each in request.session.items].index(request.node.name)
-    async with housed(running, 1_000 * (1 + number)) as house:
-        yield house
-        await running.cancel()
-
-
 async def test_a_take_is_filled_at_the_touch_and_found_by_its_name(house: House) -> None:
     before = await house.venue.ledger()
     outcome, named = await house.send(TAKE, -COLLAR)

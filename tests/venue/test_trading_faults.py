@@ -3,7 +3,7 @@
 Whether an order landed is asked of the venue's own ledger, which no fault reaches.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
@@ -15,7 +15,7 @@ from rrr.trading.live.spelling import Request
 from tests.venue.faults import KINDS, TRADING
 from tests.venue.process import Venue, started
 from tests.venue.talking import traded
-from tests.venue.trading import COLLAR, FAR, LIMIT, TAKE, House, housed, only
+from tests.venue.trading import COLLAR, FAR, LIMIT, TAKE, House, only
 
 CONFIRMED: Final = outcomes.Kind.CONFIRMED
 UNKNOWN: Final = outcomes.Kind.UNKNOWN
@@ -29,18 +29,6 @@ HANGS_MS: Final = 400  # of the world: who waits longer gives up
 def running(request: pytest.FixtureRequest) -> Iterator[Venue]:
     with started(request.param, speed=SPEED, tier="none") as venue:
         yield venue
-
-
-@pytest.fixture
-async def house(running: Venue, request: pytest.FixtureRequest) -> AsyncIterator[House]:
-    await running.heal()
-    await running.deposit(running.symbols[0].partition("/")[2], "50000")
-    await running.deposit("BTC", "1")
-    number = [each.name for each in request.session.items].index(request.node.name)
-    async with housed(running, 1_000 * (1 + number)) as house:
-        yield house
-        await running.heal()
-        await running.cancel()
 
 
 # What is met, what our wire makes of it, and whether it was done.

@@ -1,7 +1,7 @@
 """What is heard of a market, and what of it is not well."""
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 from rrr.data_pipeline.exchange_health import Health, Pulse
 from rrr.data_pipeline.market import Market
@@ -14,10 +14,8 @@ CLOCK = Offset(12, 40, 900)
 
 
 def said(*pulses: Pulse, offset: Offset | None = CLOCK) -> str:
-    market: Any = SimpleNamespace(
-        title="kraken by WebSocket", health=lambda: Health(pulses, offset)
-    )
-    return feed_of(cast(Market, market))
+    market = SimpleNamespace(title="kraken by WebSocket")
+    return feed_of(cast(Market, market), Health(pulses, offset))
 
 
 def test_a_feed_that_is_well_is_named_and_no_more() -> None:
@@ -46,5 +44,5 @@ def test_machines_are_told_by_instrument() -> None:
 
 def test_a_market_that_nobody_listens_to_has_no_health() -> None:
     market = simulated((), "1h", 1)
-    assert feed_of(market) == market.title
+    assert feed_of(market, None) == market.title
     assert heard_of(None) == {}

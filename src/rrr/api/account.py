@@ -13,11 +13,10 @@ from rrr.api.permissions import Allowed, allowed, question
 from rrr.config.keys import Keys
 from rrr.core.errors import NotArmed, RRRError, Unavailable
 from rrr.data_pipeline import lean_ccxt
-from rrr.data_pipeline.exchange_client import moved
+from rrr.data_pipeline.exchange_client import MISREAD, moved
 
 TIMEOUT_MS: Final = 10_000
 CUT_MS: Final = 999  # of a venue that tells whole seconds
-_MISREAD: Final = (TypeError, AttributeError, LookupError, ValueError, ArithmeticError)
 
 
 def has_sandbox(venue: str) -> bool:
@@ -97,7 +96,7 @@ class Account:
                 f"{keys.venue} does not take the keys of {keys.place}.",
                 "Copy them anew: they may be another network's, another venue's, or deleted.",
             )
-        except (BaseError, OSError, *_MISREAD) as error:
+        except (BaseError, OSError, *MISREAD) as error:
             failed = Unavailable(
                 f"{keys.venue} did not answer ({type(error).__name__}).", "Ask again later."
             )

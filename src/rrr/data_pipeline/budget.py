@@ -30,7 +30,7 @@ class Budget:
         assert 0 < weight <= self._burst - kept, "It would wait for ever: ask for less at once."
         self._flow(now_ms)
         lacking = (weight + kept) * MINUTE_MS - self._parts
-        wait_ms = max(-(-lacking // self._rate), self._paused_until_ms - self._at_ms, 0)
+        wait_ms = max(-(-lacking // self._rate), self.paused_ms(self._at_ms))
         if wait_ms == 0:
             self._parts -= weight * MINUTE_MS
         return wait_ms
@@ -38,7 +38,11 @@ class Budget:
     def left(self, now_ms: int) -> int:
         """Whole tokens, the reserve among them; none while the venue wants a pause."""
         self._flow(now_ms)
-        return 0 if self._at_ms < self._paused_until_ms else self._parts // MINUTE_MS
+        return 0 if self.paused_ms(self._at_ms) else self._parts // MINUTE_MS
+
+    def paused_ms(self, now_ms: int) -> int:
+        """How much longer nothing may be asked at all."""
+        return max(self._paused_until_ms - now_ms, 0)
 
     def counted(self, used: int, now_ms: int) -> None:
         """The venue says how much of this minute is used: others ask from this address too."""

@@ -183,8 +183,9 @@ class Exchange:
                 self._know(close, silent)
                 # A time without any trade is proof of life now, and nothing in a history.
                 if close.candles or not past:
-                    depths = () if past or close.at_ms < end else self._depths(close)
-                    touches = () if past or close.at_ms < end else self._touches(close, depths)
+                    is_now = close.at_ms == end and not past
+                    depths = self._depths(close) if is_now else ()
+                    touches = self._touches(close, depths) if is_now else ()
                     due = _due(waiting, close)
                     yield Arrival(close, touches, past, silent=silent, depths=depths, gaps=due)
             begin = end

@@ -62,7 +62,6 @@ class Requests:
         self._reserve = self._burst // _RESERVE
         self._budget = Budget(self._per_minute, burst=self._burst, reserve=self._reserve)
         self._used = serving(name).used
-        self._paused_until_ms = 0
         self._monotonic_ms, self._wait = monotonic_ms, wait
 
     async def turn(self, weight: float | None = None) -> None:
@@ -72,8 +71,7 @@ class Requests:
         parts = min(max(int((1.0 if weight is None else weight) * _PARTS), 1), most)
         while True:
             now_ms = self._monotonic_ms()
-            if (left_ms := self._paused_until_ms - now_ms) > 0:
-                left_s = left_ms / 1000
+            if left_s := self._budget.paused_ms(now_ms) / 1000:
                 words = f"asked for a pause, of which {left_s:.0f} s are left"
                 raise Trouble("too many requests", words, left_s)
             wait_ms = self._budget.wait_ms(parts, now_ms, is_exit=leaving)
@@ -93,9 +91,7 @@ class Requests:
 
     def pause(self, seconds: float) -> None:
         now_ms = self._monotonic_ms()
-        until_ms = now_ms + int(seconds * 1000)
-        self._paused_until_ms = max(until_ms, self._paused_until_ms)
-        self._budget.pause(until_ms, now_ms)
+        self._budget.pause(now_ms + int(seconds * 1000), now_ms)
 
     def left(self) -> float:
         """What may still be asked at once, in ccxt's weights; the reserve among it."""

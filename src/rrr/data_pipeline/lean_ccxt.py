@@ -7,7 +7,7 @@ tests ask for it, and where it fails the plain import is used.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
@@ -28,15 +28,7 @@ def names() -> list[str]:
 
 def load(name: str) -> tuple[Any, str]:
     """The asynchronous class of one exchange; and why the lean way failed, if it did."""
-    why = ""
-    try:
-        if "ccxt" not in sys.modules:
-            with _undone_on_failure():
-                _bare_packages()
-                return getattr(import_module(f"{_ASYNC}.{name}"), name), why
-    except _INSIDES_CHANGED as error:
-        why = f"{type(error).__name__}: {error}"
-    return getattr(import_module(f"{_ASYNC}.{name}"), name), why
+    return _loaded(_ASYNC, name, None if "ccxt" in sys.modules else _bare_packages)
 
 
 def has_pro(name: str) -> bool:
@@ -47,14 +39,22 @@ def has_pro(name: str) -> bool:
 def load_pro(name: str) -> tuple[Any, str]:
     """As `load`, the class of one exchange that also speaks by socket."""
     _, why = load(name)
+    is_lean = "__file__" not in vars(sys.modules["ccxt"])
+    kind, otherwise = _loaded(_PRO, name, _bare_pro if is_lean else None)
+    return kind, otherwise or why
+
+
+def _loaded(package: str, name: str, prepare: Callable[[], None] | None) -> tuple[Any, str]:
+    """One class of this package, which is prepared first; where that fails, of the whole one."""
+    why = ""
     try:
-        if "__file__" not in vars(sys.modules["ccxt"]):
+        if prepare is not None:
             with _undone_on_failure():
-                _bare_pro()
-                return getattr(import_module(f"{_PRO}.{name}"), name), why
+                prepare()
+                return getattr(import_module(f"{package}.{name}"), name), why
     except _INSIDES_CHANGED as error:
         why = f"{type(error).__name__}: {error}"
-    return getattr(import_module(f"{_PRO}.{name}"), name), why
+    return getattr(import_module(f"{package}.{name}"), name), why
 
 
 def _bare_packages() -> None:

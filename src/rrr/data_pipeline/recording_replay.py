@@ -6,12 +6,10 @@ once where nobody acts. What was never answered is not answered again.
 """
 
 import asyncio
-import heapq
 import random
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -21,6 +19,7 @@ from rrr.core.events import Close
 from rrr.data_pipeline.exchange import Exchange, Manner, exchange
 from rrr.data_pipeline.exchange_troubles import Told
 from rrr.data_pipeline.market import Arrival
+from rrr.data_pipeline.played_time import PlayedTime
 from rrr.data_pipeline.recording import Line, files_of, recorded
 from rrr.data_pipeline.recording_about import about_of
 
@@ -30,7 +29,6 @@ _TIMES = ("since", "start", "end", "startTime", "endTime", "limit", "count")
 _KEPT = 256  # answers
 _NEVER_MS = 1 << 62  # asked at another moment, it would not be answered
 _AFTER_MS = 10_000  # what was asked last may be settled a little later than it was
-_TURNS = 40  # of the loop, until everybody who can act has acted
 
 
 @asynccontextmanager
@@ -136,33 +134,22 @@ async def _before(playing: asyncio.Task[None], awaited: Awaitable[T]) -> T | Non
     return None
 
 
-class _Player:
+class _Player(PlayedTime):
     """Stands in place of the network, and of the clock."""
 
     def __init__(self, at_ms: int, lines: Iterator[Line], timeout_ms: int) -> None:
+        super().__init__(at_ms)
         self.moving = asyncio.Event()
         self.moving.set()
-        self.headers: dict[str, str] = {}  # of a session: what is always said
-        self._now_ms, self._lines, self._timeout_ms = at_ms, lines, timeout_ms
-        self._numbers = count()
-        self._sleepers: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._lines, self._timeout_ms = lines, timeout_ms
         self._asked: dict[str, deque[asyncio.Future[Line]]] = {}
         self._kept: deque[Line] = deque(maxlen=_KEPT)  # answers to what nobody has asked yet
         self._sockets: dict[str, _Socket] = {}
 
-    def clock_ms(self) -> int:
-        return self._now_ms
-
-    async def wait(self, seconds: float) -> None:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        due_ms = self._now_ms + max(int(seconds * 1000), 1)
-        heapq.heappush(self._sleepers, (due_ms, next(self._numbers), future))
-        await future
-
     async def play(self) -> None:
         """Until the recording ends."""
         for line in self._lines:
-            await self._until(line.at_ms)
+            await self.until(line.at_ms)
             match line.kind:
                 case "frame" if line.url in self._sockets:
                     self._sockets[line.url].say(line.text)
@@ -170,14 +157,9 @@ class _Player:
                     self._sockets.pop(line.url).end()
                 case "answer":
                     self._answer(line)
-            await self._turns()
-        await self._until(self._now_ms + _AFTER_MS)
-        await self._turns()
-
-    def dress(self, ccxt: Any) -> None:
-        """Make it ask and hear us. It pings by the clock on the wall: that is over."""
-        ccxt.session, ccxt.own_session = self, False
-        ccxt.streaming = {**(ccxt.streaming or {}), "keepAlive": 0}
+            await self.settle()
+        await self.until(self._now_ms + _AFTER_MS)
+        await self.settle()
 
     def get(self, url: object, **details: Any) -> "_Asking":
         return _Asking(self, str(url))
@@ -214,20 +196,8 @@ class _Player:
         if not asking:
             self._kept.append(line)
 
-    async def _until(self, at_ms: int) -> None:
-        """Wake those who sleep, each at its time."""
-        await self._turns()
-        while self._sleepers and self._sleepers[0][0] <= at_ms:
-            due_ms, _, future = heapq.heappop(self._sleepers)
-            if not future.done():
-                self._now_ms = max(due_ms, self._now_ms)
-                future.set_result(None)
-                await self._turns()
-        self._now_ms = max(at_ms, self._now_ms)
-
-    async def _turns(self) -> None:
-        for _ in range(_TURNS):
-            await asyncio.sleep(0)
+    async def settle(self) -> None:
+        await super().settle()
         await self.moving.wait()
 
 

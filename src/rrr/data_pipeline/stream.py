@@ -79,6 +79,9 @@ class Sockets:
         self._books = books
         self._watch = Watch(client, books, manner, told) if books else None
         self._following = self._planned([self._wanted(intake) for intake in intakes])
+        self._streams = {one.symbol: list[Following]() for one in intakes}
+        for each in self._following:
+            self._streams[each.intake.symbol].append(each)
         self._booked = {e.intake.pair: e for e in self._following if e.stream.name == "book"}
         self._messages = Messages(client.name, manner.monotonic_ms, manner.wait)
         self._tries = 0
@@ -101,24 +104,20 @@ class Sockets:
 
     def up(self, symbol: str) -> dict[str, bool]:
         """Which of its streams carry data."""
-        mine = (each for each in self._following if each.intake.symbol == symbol)
-        return {each.stream.name: each.up for each in mine}
+        return {each.stream.name: each.up for each in self._streams[symbol]}
 
     def quiet(self, symbol: str) -> None:
         """REST says that nobody traded it."""
-        for each in self._of(symbol):
+        for each in self._streams[symbol]:
             self._silence.quiet(each.stream, self._now_ms())
 
     def deaf(self, symbol: str, opened_at_ms: int) -> None:
         """REST says what its stream did not: that is ended and opened again."""
         now_ms, silent_ms = self._now_ms(), self._clocks.venue_ms() - opened_at_ms
-        mine = [each for each in self._of(symbol) if each.of_candles and each.up]
+        mine = [each for each in self._streams[symbol] if each.of_candles and each.up]
         if mine and now_ms >= mine[0].spared_until_ms:
             heard_nothing = Verdict(mine[0].stream, silent_ms, 0)
             self._end([heard_nothing], now_ms)
-
-    def _of(self, symbol: str) -> list[Following]:
-        return [each for each in self._following if each.intake.symbol == symbol]
 
     def _planned(self, wanted: Sequence[Sequence[Following]]) -> list[Following]:
         """Everybody's candles first, then everybody's touch; no more than the exchange serves."""
@@ -220,7 +219,7 @@ class Sockets:
         self._silence.heard(each.stream, now_ms)
         if each.stream.name == "touch":
             # The venue speaks of it: whether nobody traded meanwhile, REST will say; see `deaf`.
-            for other in self._of(each.intake.symbol):
+            for other in self._streams[each.intake.symbol]:
                 if other is not each and other.up:
                     self._silence.quiet(other.stream, now_ms)
         if each.intake.opened_at_ms != before:

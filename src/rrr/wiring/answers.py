@@ -51,8 +51,8 @@ async def answer(house: House, asked: dict[str, Any]) -> dict[str, Any]:
 
 def pulse(house: House) -> dict[str, Any]:
     """What only the living daemon knows."""
-    seen = look(house)
-    figures = figures_of(house, seen)
+    seen, health = look(house), house.market.health()
+    figures = figures_of(house, seen, health)
     return {
         "pid": os.getpid(),
         "up_s": figures.uptime_s,
@@ -60,7 +60,7 @@ def pulse(house: House) -> dict[str, Any]:
         "at_ms": figures.at_ms,
         "ages_s": {name: round(age, 1) for name, age in seen.ages_s.items()},
         "feed": figures.feed,
-        "heard": heard_of(house.market.health()),
+        "heard": heard_of(health),
         "signals": figures.signals,
         "training": figures.training,
         "memory_mb": figures.memory_mb,

@@ -7,9 +7,8 @@ from rrr.data_pipeline.market import Market
 from rrr.monitoring.words import count, span
 
 
-def feed_of(market: Market) -> str:
+def feed_of(market: Market, health: Health | None) -> str:
     """The way that candles come, and what of it is not well."""
-    health = market.health()
     return "; ".join([market.title, *(_faults(health) if health else [])])
 
 

@@ -13,6 +13,7 @@ from rrr.core.errors import Unavailable
 from rrr.core.events import Verb
 from rrr.core.ledger import equity
 from rrr.core.state import Halt
+from rrr.data_pipeline.exchange_health import Health
 from rrr.database import sessions
 from rrr.monitoring.notes import Level, Note
 from rrr.monitoring.pulse import free_mb, memory_mb
@@ -36,11 +37,11 @@ async def guard(house: House) -> None:
     told_s = time.monotonic()
     try:
         while not house.stop.is_set():
-            jumped_s = house.lag.take_jump_s()
-            seen = look(house)._replace(jumped_s=jumped_s, apart_s=apart_s(house))
+            jumped_s, health = house.lag.take_jump_s(), house.market.health()
+            seen = look(house)._replace(jumped_s=jumped_s, apart_s=apart_s(health))
             await judge(house, watcher, seen)
             await write_facts(house)
-            figures = figures_of(house, seen)
+            figures = figures_of(house, seen, health)
             house.teller.terminal.status(status_line(figures))
             if time.monotonic() - told_s >= HEARTBEAT_S:
                 told_s += HEARTBEAT_S
@@ -110,16 +111,15 @@ def look(house: House) -> Seen:
     )  # fmt: skip
 
 
-def apart_s(house: House) -> float:
+def apart_s(health: Health | None) -> float:
     """How far the exchange's clock is from ours, less what is not sure of it."""
-    health = house.market.health()
     offset = health.offset if health else None
     if offset is None:
         return 0.0
     return math.copysign(offset.least_ms, offset.offset_ms) / 1000
 
 
-def figures_of(house: House, seen: Seen) -> Figures:
+def figures_of(house: House, seen: Seen, health: Health | None) -> Figures:
     """The pulse of the house, for people."""
     engine = house.engine
     state, account = engine.state, engine.state.account
@@ -139,7 +139,7 @@ def figures_of(house: House, seen: Seen) -> Figures:
         peak=account.peak,
         positions=positions,
         ages_s=seen.ages_s,
-        feed=feed_of(house.market),
+        feed=feed_of(house.market, health),
         memory_mb=round(seen.memory_mb, 1),
         lag_p99_ms=round(house.lag.quantile_ms(0.99), 2),
         lag_max_ms=round(house.lag.max_ms, 2),
