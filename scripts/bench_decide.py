@@ -56,17 +56,6 @@ class Timed(Engine):
         return batch
 
 
-class TimedPaper(Paper):
-    """Notes when the last event was decided."""
-
-    decided_s: float
-
-    def advance(self, world: World, event: Event, record: Record) -> World:
-        world = super().advance(world, event, record)
-        self.decided_s = time.perf_counter()
-        return world
-
-
 class Times(NamedTuple):
     led_to: str
     decided: float
@@ -78,10 +67,18 @@ class Runner:
     """One book and its times."""
 
     def __init__(self, house: House, engine: Engine) -> None:
-        assert isinstance(engine, Timed) and isinstance(engine.venue, TimedPaper)
-        self.engine, self.venue, self.trend = engine, engine.venue, house.trend()
+        assert isinstance(engine, Timed)
+        self.engine, self.trend = engine, house.trend()
+        self.advanced, engine.advance = engine.advance, self.advance
+        self.decided_s = 0.0
         self.closes = house.market.closes()
         self.times: list[Times] = []
+
+    def advance(self, world: World, event: Event, record: Record) -> World:
+        """Note when the last event was decided."""
+        world = self.advanced(world, event, record)
+        self.decided_s = time.perf_counter()
+        return world
 
     async def warm(self) -> None:
         for _ in range(WARM):
@@ -98,7 +95,7 @@ class Runner:
             if isinstance(item, Order | Cancel | Halted | Refused)
         ]
         led_to = "orders" if Order in decisions else "others" if decisions else "nothing"
-        points = (self.venue.decided_s, self.engine.written_s, ended)
+        points = (self.decided_s, self.engine.written_s, ended)
         self.times.append(Times(led_to, *(point - began for point in points)))
 
 
@@ -130,7 +127,7 @@ async def one_round(folder: Path, one: House, three: House, closes: int, pause_s
         books = {}
         for name, house in (("one", one), ("all", three)):
             db = await client(opened, folder / name)
-            books[name] = Runner(house, await house.opened(db, Timed, TimedPaper()))
+            books[name] = Runner(house, await house.opened(db, Timed, Paper()))
         plain = opened.enter_context(closing(plain_database(folder / "plain.db")))
         chain, commits, chains = Chain(), [], []
         for book in books.values():
@@ -143,7 +140,7 @@ async def one_round(folder: Path, one: House, three: House, closes: int, pause_s
             await asyncio.sleep(pause_s)
             commits.append(commit(plain))
             chains.append(chain.seconds(close.candles[0].close))
-    hot = Runner(one, await one.unwritten(Timed, TimedPaper()))
+    hot = Runner(one, await one.unwritten(Timed, Paper()))
     await hot.warm()
     hot_chain = Chain()
     hot_chains = [hot_chain.seconds(price) for price in range(50_000, 50_000 + closes)]

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 from rrr.database import balance, sessions
 from rrr.database.journal import walked
 from rrr.database.sessions import PRINCIPAL, Session
-from rrr.trading.engine import paper
 from rrr.trading.engine.engine import until, world_of
 from rrr.trading.engine.fold import Difference, Fold
 from rrr.trading.engine.paper import NO_WORLD
+from rrr.trading.engine.venue import SPEAKERS
 
 
 class Stretch(NamedTuple):
@@ -41,7 +41,8 @@ def replayed(connection: sqlite3.Connection, session: Session, core_hash: str) -
     saved = {s.head.number: s for s in sessions.snapshots(connection, *book)}
     left_out: list[Stretch] = []
     current = False  # whether the state is that of the last row
-    fold = Fold(paper.advance, NO_WORLD, sessions.head_of(session))
+    advance, outside = SPEAKERS[session.mode]
+    fold = Fold(advance, NO_WORLD, sessions.head_of(session), outside)
     for stretch in stretches(connection, session.id):
         page = until(sessions.journal(connection, *book, stretch.first - 1), stretch.last)
         if stretch.core_hash != core_hash:

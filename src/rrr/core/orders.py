@@ -88,6 +88,8 @@ class Rejection(IntEnum):
     EXPIRED = 12
     PARTNER = 13  # the other leg was filled
     TERMS = 14  # kind, time in force and flags that do not go together
+    CAP = 15  # the last wall before the wire: it never left
+    FROZEN = 16  # books and venue differ there: it never left
 
 
 class Order(NamedTuple):

@@ -47,6 +47,8 @@ REJECTIONS: Final[Mapping[Rejection, str]] = {
     Rejection.EXPIRED: "its time was over",
     Rejection.PARTNER: "the other leg was filled",
     Rejection.TERMS: "its kind, time in force and flags do not go together",
+    Rejection.CAP: "a cap of live trading held it back",
+    Rejection.FROZEN: "the instrument may only be reduced",
 }
 
 

@@ -31,7 +31,8 @@ from rrr.neural_network.strategies.naming import strategy_of
 from rrr.neural_network.strategies.strategy import Strategy, identity
 from rrr.neural_network.strategies.voice import StrategyVoice
 from rrr.neural_network.voice import Voice
-from rrr.trading.engine.engine import Engine, Moment, Work
+from rrr.trading.engine.engine import Engine, Moment
+from rrr.trading.engine.venue import Work
 from rrr.wiring.teller import Teller
 
 MADE = "SELECT manifest FROM models WHERE id = ?"

@@ -13,7 +13,8 @@ from typing import Final
 from rrr.core.events import Adopted, Close, Command, Event, Touch, Verb
 from rrr.core.shelf import NO_ASSUMPTIONS, Assumptions
 from rrr.database import sessions
-from rrr.trading.engine.engine import Moment, Work
+from rrr.trading.engine.engine import Moment
+from rrr.trading.engine.venue import Work
 from tests.builders import eventful, history
 from tests.core.worlds import between
 from tests.storm.lives import living, terms

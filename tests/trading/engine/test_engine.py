@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from rrr.core.errors import JournalBroken, StorageFailed
-from rrr.core.events import Command, Event, Halted, Verb
+from rrr.core.events import Command, Halted, Verb
 from rrr.core.orders import Cancel, Order, Side, Status
 from rrr.core.state import Halt
 from rrr.database.journal import DIGEST
 from rrr.database.ledger import Tables
 from rrr.database.opening import PAPER, connect_read_only
 from rrr.trading.engine import engine as module
-from rrr.trading.engine import paper
 from rrr.trading.engine.engine import Batch, Engine, Moment, Words
-from rrr.trading.engine.paper import Record, World
+from rrr.trading.engine.paper import Record
+from rrr.trading.engine.venue import Work
 from tests.builders import report
 from tests.storm.lives import ask, lived, living, moments, replayed, spoil
 
@@ -32,8 +32,10 @@ class Watching:
         self.carried = 0
         self.early = 0
 
-    def advance(self, world: World, event: Event, record: Record) -> World:
-        return paper.advance(world, event, record)
+    mode = "paper"
+
+    def intend(self, record: Record) -> Work | None:
+        return None
 
     async def carry(self, record: Record) -> None:
         leaving = [item for item in record if isinstance(item, Order | Cancel)]

@@ -26,11 +26,10 @@ from rrr.database.ledger import Scribe, Tables
 from rrr.database.sessions import PRINCIPAL, Life, Session, Snapshot
 from rrr.trading.engine.fold import Fold
 from rrr.trading.engine.paper import NO_WORLD, Record, World
-from rrr.trading.engine.venue import Venue
+from rrr.trading.engine.venue import SPEAKERS, Venue, Work
 
 SNAPSHOT_ROWS = 20_000
 Words = dict[str, Any]
-Work = Callable[[sqlite3.Connection], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,7 @@ class Batch:
     rows: Tables
     told: Sequence[tuple[Record, State]]  # each moment, all that it caused, the state that it left
     also: Sequence[Work]
+    then: Sequence[Work]  # after the rows: what refers to them
     snapshot: Snapshot | None
 
 
@@ -70,6 +70,7 @@ class Engine:
     ) -> None:
         self.db, self.session, self.venue = db, session, venue
         self.core_hash, self.clock = core_hash, clock
+        self.advance, self.outside = SPEAKERS[venue.mode]
         self.world = self.decided = NO_WORLD
         self.pen = Pen(sessions.head_of(session))
         self.scribe = Scribe(session.id, PRINCIPAL, self.world.state)
@@ -96,20 +97,23 @@ class Engine:
     def decide(self, moments: Iterable[Moment]) -> Batch:
         """Let the core meet each event, and collect the rows; nothing is true yet."""
         world, arrived_at_ms, told, also = self.decided, self.clock(), [], list[Work]()
+        then = list[Work]()
         for moment in moments:
             self.scribe.rows(self.pen.turn(moment.events[0].at_ms, world.state, arrived_at_ms))
             record: Record = []
             for event in moment.events:
-                world = self.venue.advance(world, event, record)
+                world = self.advance(world, event, record)
             rows = self.pen.write(record, arrived_at_ms, moment.note)
             self.scribe.take(record, rows, world.state)
             told.append((record, world.state))
             if moment.also is not None:
                 also.append(moment.also)
+            if (intent := self.venue.intend(record)) is not None:
+                then.append(intent)
         self.decided = world
         due = self.head.number - self.snapped_at >= SNAPSHOT_ROWS
         snapshot = self.snap() if due else None
-        return Batch(world, self.head, self.scribe.tables(), told, also, snapshot)
+        return Batch(world, self.head, self.scribe.tables(), told, also, then, snapshot)
 
     async def commit(self, batch: Batch) -> Batch:
         """Make a batch true: on the disk, then adopted, then sent. Batches come in their order."""
@@ -118,6 +122,8 @@ class Engine:
             for work in batch.also:
                 work(connection)
             batch.rows.write(connection)
+            for work in batch.then:
+                work(connection)
             if batch.snapshot is not None:
                 sessions.snap(connection, self.session.id, PRINCIPAL, batch.snapshot)
 
@@ -182,7 +188,7 @@ class Engine:
         return fold
 
     def _folded(self, connection: sqlite3.Connection) -> Fold:
-        fold = Fold(self.venue.advance, NO_WORLD, self.pen.head)
+        fold = Fold(self.advance, NO_WORLD, self.pen.head, self.outside)
         saved = sessions.snapshots(connection, self.session.id, PRINCIPAL)
         if saved:
             rows = sessions.journal(connection, self.session.id, PRINCIPAL)

@@ -6,7 +6,7 @@ with a difference differs.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -25,8 +25,8 @@ from rrr.database.journal import (
     verified,
 )
 from rrr.trading.engine.paper import Record, World
+from rrr.trading.engine.venue import Advance
 
-Advance = Callable[[World, Event, Record], World]
 Made = tuple[int, str]  # kind and core of a row
 
 

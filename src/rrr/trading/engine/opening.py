@@ -19,7 +19,7 @@ from rrr.core.state import Law
 from rrr.database import sessions
 from rrr.database.client import Client
 from rrr.database.sessions import Life, Session, Unit, key_of
-from rrr.trading.engine import paper
+from rrr.trading.engine import far, paper
 from rrr.trading.engine.engine import Engine, Moment
 from rrr.trading.engine.venue import Venue
 
@@ -79,9 +79,9 @@ def changes(engine: Engine, terms: Terms) -> list[Event]:
 
 
 def core_hash() -> str:
-    """The hash of all that decides: the core's sources, and the wiring of the paper world."""
+    """The hash of all that decides: the core's sources, and what wires it to a venue."""
     digest = blake2b(digest_size=16)
     files = sorted(Path(core.__path__[0]).glob("*.py"))
-    for file in (*files, Path(paper.__file__)):
+    for file in (*files, Path(paper.__file__), Path(far.__file__)):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()

@@ -4,16 +4,32 @@ A venue that is far away sends what `carry` is given and answers later with `Rep
 own. The paper venue is in the room: it has answered before `advance` returns.
 """
 
-from typing import Protocol
+import sqlite3
+from collections.abc import Callable
+from typing import Final, Protocol
 
 from rrr.core.events import Event
-from rrr.trading.engine import paper
+from rrr.database import journal
+from rrr.trading.engine import far, paper
 from rrr.trading.engine.paper import Record, World
+
+Work = Callable[[sqlite3.Connection], None]
+Advance = Callable[[World, Event, Record], World]
+
+# By the mode of a session: who speaks for the venue, and which rows nobody here can make.
+SPEAKERS: Final[dict[str, tuple[Advance, frozenset[int]]]] = {
+    "paper": (paper.advance, journal.OUTSIDE),
+    "live": (far.advance, far.OUTSIDE),
+}
 
 
 class Venue(Protocol):
-    def advance(self, world: World, event: Event, record: Record) -> World:
-        """Let the kernel meet an event; `record` grows by all that entered and left. Pure."""
+    @property
+    def mode(self) -> str:
+        """A key of `SPEAKERS`."""
+
+    def intend(self, record: Record) -> Work | None:
+        """What must be on the disk, in the commit of a record's rows, before it is carried."""
 
     async def carry(self, record: Record) -> None:
         """Send the orders and cancels of a record. Its rows are on the disk already."""
@@ -22,8 +38,10 @@ class Venue(Protocol):
 class Paper:
     """`core.matching`, in the same process: nothing leaves."""
 
-    def advance(self, world: World, event: Event, record: Record) -> World:
-        return paper.advance(world, event, record)
+    mode = "paper"
+
+    def intend(self, record: Record) -> Work | None:
+        return None
 
     async def carry(self, record: Record) -> None:
         return None
