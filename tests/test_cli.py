@@ -120,7 +120,7 @@ MISTAKES: Final = [
     ("status --sessions", 2, "'--sessions' means nothing to `rrr status`"),
     ("status paper-1 paper-2", 2, "'paper-2' means nothing"),
     ("config hide", 2, "invalid choice: 'hide'"),
-    ("--mode live", 4, "lacks 11 things, and nothing was sent", "→ Set live.enabled to true"),
+    ("--mode live", 4, "lacks 10 things, and nothing was sent", "→ Set live.enabled to true"),
     ("--mode live --market kraken --sandbox --set live.venue=kraken", 4, "has no test network"),
     ("--mode live --confirm kraken", 4, "--confirm names kraken, live.venue nothing."),
     ("--sandbox", 2, "--sandbox and --confirm are of live trading"),

@@ -7,37 +7,43 @@ on from the last one.
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 from typing import Any, TextIO
 
 from rrr.config import Home, Loaded
+from rrr.config.keys import Keys
 from rrr.data_pipeline.market import Market
 from rrr.database.client import get_db
 from rrr.monitoring.story import Story
 from rrr.trading.engine.opening import opened
 from rrr.trading.engine.venue import Paper
 from rrr.wiring.answers import socket
-from rrr.wiring.beginning import life_of, market_of, now_ms, occupied, terms_of
+from rrr.wiring.beginning import dealing, life_of, market_of, now_ms, occupied, terms_of
 from rrr.wiring.ending import farewell, greeting
 from rrr.wiring.opinions import Opinions
 from rrr.wiring.pace import Pace
 from rrr.wiring.stopping import Stopped, stop_when_asked, unless
-from rrr.wiring.tasks import House, decide, feed, learn, signals
+from rrr.wiring.tasks import House, deal, decide, feed, learn, signals
 from rrr.wiring.teller import Teller
 from rrr.wiring.watching import guard
 
 
 async def session(
-    home: Home, loaded: Loaded, *, new: bool, stream: TextIO
+    home: Home, loaded: Loaded, *, new: bool, stream: TextIO, keys: Keys | None = None
 ) -> tuple[dict[str, Any], str]:
-    """Trade on paper until the market ends or somebody stops us; the summary, and its words."""
+    """Trade until the market ends or somebody stops us; the summary, and its words.
+
+    On paper, or with the money of whoever's keys these are.
+    """
     settings, stop, teller = loaded.settings, stop_when_asked(), Teller(stream, loaded)
-    about = {"mode": "paper", "since": f"{time.strftime('%Y-%m-%d %H:%M:%S %z')}"}
+    mode = "live" if keys else "paper"
+    about = {"mode": mode, "since": f"{time.strftime('%Y-%m-%d %H:%M:%S %z')}"}
     try:
         with occupied(home, about) as occupy:
             async with market_of(home, settings, teller, stop, occupy) as market:
                 occupy()
                 with teller.logging(home):
-                    return await _traded(home, loaded, market, teller, stop, new=new)
+                    return await _traded(home, loaded, market, teller, stop, keys, new=new)
     except Stopped as stopped:
         return {"session": None, "outcome": str(stopped)}, str(stopped)
 
@@ -48,27 +54,44 @@ async def _traded(
     market: Market,
     teller: Teller,
     stop: asyncio.Event,
+    keys: Keys | None,
     *,
     new: bool,
 ) -> tuple[dict[str, Any], str]:
     settings = loaded.settings
-    terms = terms_of(market, settings)
-    async with get_db("paper", home.root, read_only=False) as db:
+    async with AsyncExitStack() as stack:
+        live, terms = None, terms_of(market, settings)
+        if keys is not None:
+            live, terms = await stack.enter_async_context(dealing(settings, keys, market, teller))
+        venue = live.agent if live else Paper()
+        db = await stack.enter_async_context(get_db(venue.mode, home.root, read_only=False))
         life = life_of(market, loaded, db)
-        engine = await opened(db, terms, life, Paper(), now_ms, new=new)
+        engine = await opened(db, terms, life, venue, now_ms, new=new)
+        if live and not await unless(stop, live.begin(db, engine)):
+            raise Stopped("It was stopped before its account was known.")
         names: dict[int, str] = {}
         every = settings.pace != "max"
         story = Story(terms.units, engine.state, every_decision=every, names=names)
         opinions = Opinions(home, settings, market, engine, teller, names, story.warmed)
         pace = Pace(settings.pace, real=settings.real)
-        house = House(settings, market, db, engine, opinions, story, teller, stop, pace)
+        house = House(settings, market, db, engine, opinions, story, teller, stop, pace, live)
         teller.notes(greeting(house, terms, life))
         await unless(stop, opinions.begin(db))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(feed(house), name="feed")
             tasks.create_task(signals(house), name="signals")
             tasks.create_task(decide(house, tasks), name="engine")
+            tasks.create_task(deal(house), name="venue")
             tasks.create_task(guard(house), name="guard")
             tasks.create_task(socket(house, home), name="socket")
             tasks.create_task(learn(house), name="training")
         return await farewell(house, terms)
+
+
+async def panic_alone(
+    home: Home, loaded: Loaded, reason: str, stream: TextIO
+) -> tuple[dict[str, Any], str]:
+    """Sell everything of the live book that no daemon looks after."""
+    from rrr.wiring.panicking import panicked
+
+    return await panicked(home, loaded, reason, stream)

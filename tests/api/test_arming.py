@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rrr.api.arming import APART_MS_MAX, UNWIRED, Lack, World, missing, refusal
+from rrr.api.arming import APART_MS_MAX, Lack, World, missing, refusal
 from rrr.api.permissions import Allowed
 from rrr.config import Home, Settings, load
 from rrr.config.keys import Keys
@@ -235,14 +235,17 @@ def test_an_untouched_house_lacks_all_of_it_and_says_so_at_once(tmp_path: Path) 
 
 
 def test_the_refusal_has_every_lack_and_every_way_out() -> None:
-    found = [Lack("keys", "There are none.", "chmod 600 them."), UNWIRED]
+    found = [
+        Lack("keys", "There are none.", "chmod 600 them."),
+        Lack("doctor", "Not well: clock.", "Mend it."),
+    ]
     error = refusal(found)
     assert error.exit_code == 4
     assert error.what.splitlines() == [
         "Live trading lacks 2 things, and nothing was sent:",
         "  keys    There are none.",
         "          → chmod 600 them.",
-        f"  engine  {UNWIRED.what}",
-        f"          → {UNWIRED.way_out}",
+        "  doctor  Not well: clock.",
+        "          → Mend it.",
     ]
     assert json.dumps(error.what)

@@ -186,8 +186,8 @@ def test_what_cannot_be_protected_is_sold_though_more_is_being_bought() -> None:
     talk.fills(more, COIN)
     again = talk.says(Status.CANCELLED, stop)[0]
     assert isinstance(again, Order)
-    assert talk.says(Status.REJECTED, again, rejection=int(Rejection.CAPACITY)) == ()
-    assert talk.close() == (Cancel(talk.at_ms, 0, more.sequence),)
+    called_back = talk.says(Status.REJECTED, again, rejection=int(Rejection.CAPACITY))
+    assert called_back == (Cancel(talk.at_ms, 0, more.sequence),)
     out = sale(talk.says(Status.CANCELLED, more))
     assert (out.quantity, out.cause) == (stop.quantity + COIN, Cause.UNPROTECTED)
 

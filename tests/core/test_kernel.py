@@ -189,13 +189,12 @@ def test_an_exit_that_found_no_buyer_is_tried_again_twice_as_wide() -> None:
         talk.says(Status.CANCELLED, sale)
 
 
-def test_what_cannot_be_protected_is_sold_at_the_next_close() -> None:
+def test_what_cannot_be_protected_is_sold_at_once() -> None:
     talk = flat()
     talk.signal(10_000)
     (stop,) = talk.fills(talk.order(), talk.order().quantity)
     assert isinstance(stop, Order)
-    assert talk.says(Status.REJECTED, stop, rejection=int(Rejection.CAPACITY)) == ()
-    (sale,) = talk.close()
+    (sale,) = talk.says(Status.REJECTED, stop, rejection=int(Rejection.CAPACITY))
     assert isinstance(sale, Order)
     assert (sale.side, sale.quantity, sale.cause) == (Side.SELL, stop.quantity, Cause.UNPROTECTED)
 

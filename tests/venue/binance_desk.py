@@ -1,48 +1,34 @@
 """Binance's spot account by REST: signed queries and forms, answered as Binance does.
 
 What is bought pays its fee in what was bought, what is sold in what was got. A stop whose price is
-reached already is refused. Its user stream, its lists of orders and its counters of orders are not
-spoken; how often one may ask is up to the faults (http_429, http_418).
+reached already is refused. Its lists of orders and its counters of orders are not spoken; how often
+one may ask is up to the faults (http_429, http_418). What came and went without a trade is told as
+deposits and withdrawals, of no more than ninety days at once.
 """
 
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tests.venue.accounts import Account, Fill, Order
+from tests.venue.accounts import Account, Booking, Fill, Order
 from tests.venue.binance import MINIMUM_NOTIONAL, TYPES, Binance, error, id_of
+from tests.venue.binance_private import BinancePrivate
+from tests.venue.binance_words import REFUSALS, deposit, refusal, withdrawal
 from tests.venue.desk import Clerk, Method, exact
-from tests.venue.dialect import Session
 from tests.venue.faults import Faults
 from tests.venue.keys import KEYS
 from tests.venue.ledger import Ledger
 from tests.venue.matching import Exchange, Rules, Wanted
 from tests.venue.rates import Tier
 from tests.venue.refusals import No, Refused
-from tests.venue.tape import GRAINS
+from tests.venue.tape import DAY_MS, GRAINS
 from tests.venue.wire import Answer, Asked, digits, text, units
 
 LIMIT: Final = 500
 LIMIT_MAX: Final = 1_000
-AHEAD_MS: Final = 1_000
+_WINDOW_MS: Final = 90 * DAY_MS
 
 Said = Mapping[str, str]
-
-REFUSALS: Final = {
-    No.SYMBOL: (-1121, "Invalid symbol."),
-    No.CANCEL_ONLY: (-1013, "Market is closed."),
-    No.PRICE: (-1013, "Filter failure: PRICE_FILTER"),
-    No.QUANTITY: (-1013, "Filter failure: LOT_SIZE"),
-    No.QUANTITY_MIN: (-1013, "Filter failure: LOT_SIZE"),
-    No.NOTIONAL_MIN: (-1013, "Filter failure: NOTIONAL"),
-    No.FUNDS: (-2010, "Account has insufficient balance for requested action."),
-    No.DUPLICATE: (-2010, "Duplicate order sent."),
-    No.TOO_MANY: (-1013, "Filter failure: MAX_NUM_ORDERS"),
-    No.POST_ONLY: (-2010, "Order would immediately match and take."),
-    No.LATE: (-2010, "Stop price would trigger immediately."),
-    No.UNKNOWN: (-2011, "Unknown order sent."),
-    No.TERMS: (-1106, "Parameter sent when not required."),
-}
 
 _CLIENT_ID: Final = re.compile(r"[.A-Z:/a-z0-9_-]{1,36}")
 _KINDS: Final = {name: name.lower().replace("_", "-") for name in TYPES} | {"LIMIT_MAKER": "limit"}
@@ -63,21 +49,20 @@ class BinanceDesk(Clerk):
         return self._binance.symbol_in(asked.path, asked.said)
 
     def admit(self, asked: Asked, now_ms: int) -> Answer | None:
-        key = KEYS.get(asked.headers.get("X-MBX-APIKEY", ""))
         signed, _, signature = asked.body.rpartition("&signature=")
-        if key is None:
-            return error(-2015, "Invalid API-key, IP, or permissions for action.", 401)
-        if signature != key.plain_signature(signed):
-            return error(-1022, "Signature for this request is not valid.")
-        sent_ms = int(asked.said["timestamp"])
-        if sent_ms > now_ms + AHEAD_MS:
-            words = "Timestamp for this request was 1000ms ahead of the server's time."
-            return error(-1021, words)
-        if sent_ms < now_ms - int(asked.said.get("recvWindow", "5000")):
-            return error(-1021, "Timestamp for this request is outside of the recvWindow.")
-        if METHODS[asked.method, asked.path].needs not in key.may:
-            return error(-2015, "Invalid API-key, IP, or permissions for action.", 401)
-        return None
+        key, needs = asked.headers.get("X-MBX-APIKEY", ""), METHODS[asked.method, asked.path].needs
+        refused = refusal(key, signed, signature, asked.said, needs, now_ms)
+        return error(**refused) if refused else None
+
+    def listen(self, said: Mapping[str, Any], now_ms: int) -> dict[str, Any] | None:
+        """Why somebody may not hear of the account."""
+        params = {name: str(value) for name, value in said.items()}
+        signed = "&".join(
+            f"{name}={params[name]}" for name in sorted(params) if name != "signature"
+        )
+        key, signature = params.get("apiKey", ""), params.get("signature", "")
+        refused = refusal(key, signed, signature, params, "query-open-trades", now_ms)
+        return {"code": refused["code"], "msg": refused["words"]} if refused else None
 
     def do(self, asked: Asked, now_ms: int) -> Answer:
         said = {**asked.said, "key": asked.headers["X-MBX-APIKEY"]}
@@ -91,8 +76,10 @@ class BinanceDesk(Clerk):
     def duplicate(self) -> Answer:
         return error(*REFUSALS[No.DUPLICATE])
 
-    def session(self, number: int, path: str, now_ms: int) -> Session | None:
-        return None
+    def session(self, number: int, path: str, now_ms: int) -> BinancePrivate | None:
+        if "/ws-api/" not in path:
+            return None
+        return BinancePrivate(self.exchange, self.listen, self._price)
 
     def add(self, said: Said, now_ms: int) -> Any:
         order = self.exchange.place(self._wanted(said), now_ms)
@@ -200,8 +187,36 @@ class BinanceDesk(Clerk):
             for symbol in symbols
         ]
 
+    def deposits(self, said: Said, now_ms: int) -> Any:
+        rows = [deposit(each) for each in self._moves(said, "deposit", now_ms)]
+        return self._shown(rows, now_ms)
+
+    def withdrawals(self, said: Said, now_ms: int) -> Any:
+        rows = [withdrawal(each) for each in self._moves(said, "withdrawal", now_ms)]
+        return self._shown(rows, now_ms)
+
+    def converts(self, said: Said, now_ms: int) -> Any:
+        return {"list": [], "limit": int(said.get("limit", "100")), "moreData": False}
+
+    def dust(self, said: Said, now_ms: int) -> Any:
+        return {"total": 0, "userAssetDribblets": []}
+
     def nothing(self, said: Said, now_ms: int) -> Any:
         return []
+
+    def _moves(self, said: Said, kind: str, now_ms: int) -> list[Booking]:
+        """The newest first."""
+        end = int(said.get("endTime", now_ms))
+        begin = int(said.get("startTime", end - _WINDOW_MS + 1))
+        if end - begin >= _WINDOW_MS:
+            raise Refused(No.TERMS)
+        found = [
+            each
+            for each in self._account(now_ms).bookings[::-1]
+            if each.kind == kind and begin <= each.at_ms <= end
+        ]
+        offset, limit = int(said.get("offset", "0")), int(said.get("limit", "1000"))
+        return found[offset:][:limit]
 
     def _wanted(self, said: Said) -> Wanted:
         symbol, type, side = self._symbol(said), said.get("type", ""), said.get("side", "")
@@ -300,6 +315,10 @@ METHODS: Final = {
     ("GET", "/api/v3/account"): Method(BinanceDesk.account, "query-funds"),
     ("GET", "/sapi/v1/account/apiRestrictions"): Method(BinanceDesk.restrictions, "query-funds"),
     ("GET", "/sapi/v1/asset/tradeFee"): Method(BinanceDesk.fees, "query-funds"),
+    ("GET", "/sapi/v1/capital/deposit/hisrec"): Method(BinanceDesk.deposits, "query-funds"),
+    ("GET", "/sapi/v1/capital/withdraw/history"): Method(BinanceDesk.withdrawals, "query-funds"),
+    ("GET", "/sapi/v1/convert/tradeFlow"): Method(BinanceDesk.converts, "query-funds"),
+    ("GET", "/sapi/v1/asset/dribblet"): Method(BinanceDesk.dust, "query-funds"),
     # ccxt asks for them when it loads its markets with a key.
     ("GET", "/sapi/v1/capital/config/getall"): Method(BinanceDesk.nothing, "query-funds"),
     ("GET", "/sapi/v1/margin/allPairs"): Method(BinanceDesk.nothing, "query-funds"),

@@ -2,7 +2,7 @@
 
 Of stops it has stop-limits only, and their direction is said. An order of a client id that was ever
 used is not placed again: the first one is answered, as if it were new. Requests are signed by the
-older scheme (a hash of time, method, path and body), not by tokens; its user channel is not spoken.
+older scheme (a hash of time, method, path and body), not by tokens.
 """
 
 import json
@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from tests.venue.coinbase import MINIMUM_NOTIONAL, Coinbase
+from tests.venue.coinbase_private import CoinbasePrivate
 from tests.venue.coinbase_socket import plain
 from tests.venue.coinbase_words import (
     REFUSALS,
@@ -25,7 +26,6 @@ from tests.venue.coinbase_words import (
     transaction,
 )
 from tests.venue.desk import Clerk, Method, exact
-from tests.venue.dialect import Session
 from tests.venue.faults import Faults
 from tests.venue.keys import KEYS
 from tests.venue.ledger import Ledger
@@ -93,8 +93,8 @@ class CoinbaseDesk(Clerk):
     def duplicate(self) -> Answer:
         return Answer(text(failed(No.DUPLICATE)))
 
-    def session(self, number: int, path: str, now_ms: int) -> Session | None:
-        return None
+    def session(self, number: int, path: str, now_ms: int) -> CoinbasePrivate:
+        return CoinbasePrivate(self._coinbase.tape, self.exchange, now_ms)
 
     def add(self, said: Said, now_ms: int) -> Any:
         used = said.get("client_order_id", "")

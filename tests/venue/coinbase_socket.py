@@ -56,10 +56,7 @@ class CoinbaseSession:
             case "unsubscribe":
                 for name in wanted:
                     self.subscriptions.pop((channel, name), None)
-        held: dict[str, list[str]] = {}
-        for each in self.subscriptions.values():
-            held.setdefault(each.channel, []).append(each.name)
-        yield self._frame("subscriptions", [{"subscriptions": held}], now_ms)
+        yield self._held(now_ms)
 
     def news(self, now_ms: int) -> Iterator[Frame]:
         for each in self.subscriptions.values():
@@ -73,6 +70,13 @@ class CoinbaseSession:
         number = frame.body["sequence_num"]
         number += _SPOILT * (1 + number % 2)
         return frame._replace(body=frame.body | {"sequence_num": number})
+
+    def _held(self, now_ms: int) -> Frame:
+        """The acknowledgement of whatever was asked for: all that is subscribed to."""
+        held: dict[str, list[str]] = {}
+        for each in self.subscriptions.values():
+            held.setdefault(each.channel, []).append(each.name)
+        return self._frame("subscriptions", [{"subscriptions": held}], now_ms)
 
     def _candles(self, asked: Subscription, now_ms: int) -> Iterator[Frame]:
         """Those that were traded in since, each with its last word."""

@@ -26,7 +26,7 @@ REFUSALS: Final = {
     No.TERMS: "UNSUPPORTED_ORDER_CONFIGURATION",
 }
 
-_LONG_TIMES: Final = {
+LONG_TIMES: Final = {
     "GTC": "GOOD_UNTIL_CANCELLED",
     "GTD": "GOOD_UNTIL_DATE_TIME",
     "IOC": "IMMEDIATE_OR_CANCEL",
@@ -66,7 +66,7 @@ def order_row(order: Order, decimals: int) -> dict[str, Any]:
         "side": order.side.upper(),
         "client_order_id": order.client_id,
         "status": STATUS[order.status],
-        "time_in_force": _LONG_TIMES[order.time],
+        "time_in_force": LONG_TIMES[order.time],
         "created_time": stamp(order.at_ms),
         "filled_size": plain(order.filled, GRAINS),
         "average_filled_price": plain(average, decimals),

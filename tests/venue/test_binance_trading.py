@@ -10,7 +10,7 @@ import pytest
 from rrr.core.orders import Rejection
 from rrr.trading.live import outcomes
 from tests.trading.live.wires import AMOUNT
-from tests.venue.binance_desk import REFUSALS
+from tests.venue.binance_words import REFUSALS
 from tests.venue.keys import READER, TRADER, WITHDRAWER, Key
 from tests.venue.process import ROOT, Venue, started
 from tests.venue.talking import traded

@@ -79,6 +79,7 @@ async def housed(venue: Venue, first: int = 0, key: Key = TRADER) -> AsyncIterat
     async with traded(venue, key) as ccxt:
         # Who signs with a time, signs with the venue's.
         ccxt.milliseconds = venue.clock_ms
+        ccxt.seconds = lambda: venue.clock_ms() // 1_000
         ccxt.options["recvWindow"] = 60_000
         await ccxt.load_markets()
         yield House(venue, ccxt, first)

@@ -13,9 +13,9 @@ from rrr.api.permissions import Allowed, allowed, question
 from rrr.config.keys import Keys
 from rrr.core.errors import NotArmed, RRRError, Unavailable
 from rrr.data_pipeline import lean_ccxt
-from rrr.data_pipeline.exchange_client import MISREAD, moved
+from rrr.data_pipeline.exchange_client import MISREAD
+from rrr.data_pipeline.private_client import signed
 
-TIMEOUT_MS: Final = 10_000
 CUT_MS: Final = 999  # of a venue that tells whole seconds
 
 
@@ -58,23 +58,9 @@ class Account:
         return asyncio.run(self._answered(keys, ask))
 
     async def _answered(self, keys: Keys, ask: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
-        kind, _ = lean_ccxt.load(keys.venue)
+        ccxt = signed(keys, self.address, self.dressed)
         from ccxt.base.errors import AuthenticationError, BaseError, PermissionDenied
 
-        password = {"password": keys.password.get_secret_value()} if keys.password else {}
-        ccxt = kind(
-            {
-                "apiKey": keys.key.get_secret_value(),
-                "secret": keys.secret.get_secret_value(),
-                "timeout": TIMEOUT_MS,
-                **password,
-            }
-        )
-        if keys.network == "sandbox":
-            ccxt.set_sandbox_mode(True)
-        if self.address is not None:
-            ccxt.urls["api"] = moved(ccxt.urls["api"], self.address)
-        self.dressed(ccxt)
         left = []
         fetch = ccxt.fetch
 

@@ -33,13 +33,6 @@ class Lack(NamedTuple):
     way_out: str
 
 
-UNWIRED: Final = Lack(
-    "engine",
-    "No engine of this version carries orders to a venue.",
-    "Use --mode paper until one does.",
-)
-
-
 @dataclass(frozen=True, slots=True)
 class World:
     """Who can be asked."""

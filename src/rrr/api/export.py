@@ -1,21 +1,25 @@
 """What was bought, sold and earned leaves as files that another program can add up again.
 
 A folder with the fills, the parcels still held, the gains and the transfers of a session, and a
-page about them. Before a byte is written its sums have met those of the ledger.
+page about them; of a live one also what is written at its seam. Before a byte is written its sums
+have met those of the ledger.
 """
 
 import json
 import re
 import sqlite3
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from rrr.api import export_live
 from rrr.api import export_tables as tables
-from rrr.api.export_books import Books, Tie, read, tied
+from rrr.api.export_books import Books, Tie, one_moment, read, tied, with_coin_fees
 from rrr.api.export_folder import refuse_to_overwrite, write_folder
+from rrr.api.export_live import coin_fees
 from rrr.api.export_rates import Rates
-from rrr.api.export_tables import money
+from rrr.api.export_tables import exact, money
 from rrr.api.lots import Lots, Method, fold
 from rrr.core.errors import UsageError
 from rrr.core.ledger import QUOTE, Place
@@ -41,8 +45,10 @@ def export(
 ) -> dict[str, Any]:
     """Write a session's folder and say what is in it; money is exact decimals, as text."""
     which = method_of(method)
-    refuse_to_overwrite(folder, FILES, force)
-    books = read(connection, session)
+    refuse_to_overwrite(folder, (*FILES, *export_live.FILES), force)
+    with one_moment(connection):
+        books = with_coin_fees(read(connection, session), coin_fees(connection, session))
+        seam = export_live.tables(connection, session, books.units)
     quote = books.units[0].quote
     currency, table = currency_of(quote, reporting, rates)
     lots = fold(books.fills, which)
@@ -67,6 +73,8 @@ def export(
         "gains": len(lots.gains),
         "parcels": len(lots.parcels),
         "transfers": len(books.moved),
+        "live": {name: len([*table.rows]) for name, table in seam.items()} or None,
+        "unvalued_fees": unvalued(books),
         **summed(lots, told),
         "tie": tie_of(books, tie, quote),
     }
@@ -75,9 +83,19 @@ def export(
         "parcels.csv": tables.parcels(valued, lots, currency),
         "gains.csv": tables.gains(valued, lots, currency),
         "transfers.csv": tables.transfers(books),
+        **seam,
     }
     write_folder(folder, written, {ABOUT: json.dumps(about, indent=2) + "\n"})
     return about
+
+
+def unvalued(books: Books) -> dict[str, str]:
+    """Fees that a venue took in third coins, of which nobody wrote down what they were worth."""
+    fees: Counter[str] = Counter()
+    for fill in books.fills:
+        if fill.coin and not fill.coin_value:
+            fees[fill.coin] += int(fill.coin_amount.scaleb(export_live.COIN_PLACES))
+    return {coin: exact(amount, export_live.COIN_PLACES) for coin, amount in sorted(fees.items())}
 
 
 def summed(lots: Lots, tie: Tie) -> dict[str, str]:
@@ -144,7 +162,7 @@ def export_in_words(about: dict[str, Any]) -> str:
     terms = f"short {signed(about['realised_short'])}, long {signed(about['realised_long'])}"
     by = f"{about['method'].upper()}, in {currency}"
     by += f" by the rates of {about['rates']}" if about["rates"] else ""
-    rows = (
+    rows: tuple[tuple[str, str], ...] = (
         ("session", f"{about['session']}, as of {utc(about['at_ms'])}, {about['rows']:,} rows"),
         ("folder", about["folder"]),
         ("method", by),
@@ -158,6 +176,12 @@ def export_in_words(about: dict[str, Any]) -> str:
             f" ledger's P&L, {signed(tie['pnl'])} {tie['currency']}, exactly",
         ),
     )
+    if about["unvalued_fees"]:
+        fees = ", ".join(f"{amount} {coin}" for coin, amount in about["unvalued_fees"].items())
+        rows += (("no value", f"{fees} of fees: what they were worth is not known, and not in it"),)
+    if about["live"]:
+        files = ", ".join(f"{name} {number:,}" for name, number in about["live"].items())
+        rows += (("venue", files),)
     lines = (f"  {name:<9}  {text}" for name, text in rows)
     return "\n".join(marked(line, about["synthetic"]) for line in lines)
 

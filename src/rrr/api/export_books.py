@@ -6,9 +6,10 @@ are summed by account. Both are read in one moment, while a daemon may go on wri
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import NamedTuple
 
 from rrr.api.export_rates import Rates
@@ -124,24 +125,35 @@ class Tie(NamedTuple):
 
 
 def read(connection: sqlite3.Connection, session: Session) -> Books:
-    """All that an export needs of a session, as of one commit."""
+    """All that an export needs of a session."""
     key = (session.id, PRINCIPAL)
-    with _one_moment(connection):
-        rows = connection.execute(FILLS, key).fetchall()
-        number, at_ms = connection.execute(LAST, key).fetchone() or (0, 0)
-        return Books(
-            units=sessions.units(connection, session.id),
-            fills=[Fill(*row[:9]) for row in rows],
-            origins=[Origin(*row[9:]) for row in rows],
-            moved=[Moved(*row) for row in connection.execute(TRANSFERS, key)],
-            positions=[Position(*row) for row in connection.execute(POSITIONS, key)],
-            rows=number,
-            at_ms=at_ms,
-        )
+    rows = connection.execute(FILLS, key).fetchall()
+    number, at_ms = connection.execute(LAST, key).fetchone() or (0, 0)
+    return Books(
+        units=sessions.units(connection, session.id),
+        fills=[Fill(*row[:9]) for row in rows],
+        origins=[Origin(*row[9:]) for row in rows],
+        moved=[Moved(*row) for row in connection.execute(TRANSFERS, key)],
+        positions=[Position(*row) for row in connection.execute(POSITIONS, key)],
+        rows=number,
+        at_ms=at_ms,
+    )
+
+
+def with_coin_fees(books: Books, fees: Mapping[int, tuple[str, Decimal]]) -> Books:
+    """The same, with the fees in third coins beside the fills of these numbers."""
+    fills = [
+        fill._replace(coin=fees[fill.number][0], coin_amount=fees[fill.number][1])
+        if fill.number in fees
+        else fill
+        for fill in books.fills
+    ]
+    return replace(books, fills=fills)
 
 
 @contextmanager
-def _one_moment(connection: sqlite3.Connection) -> Iterator[None]:
+def one_moment(connection: sqlite3.Connection) -> Iterator[None]:
+    """Read as of one commit, while a daemon may go on writing."""
     connection.execute("BEGIN")
     try:
         yield

@@ -96,20 +96,25 @@ def _state(finished: bool, sealed: bool, running: bool, outcome: str | None) -> 
     return "running" if running else outcome or "died"
 
 
-def in_words(found: dict[str, Any]) -> str:
-    """What a person reads."""
-    state = found["state"]
+def in_words(found: dict[str, Any], colour: bool = False) -> str:
+    """What a person reads. Where money is real, that is said first, and in red."""
+    state, seam, live = found["state"], found.get("seam"), found.get("live")
     if state in ("stopped", "died"):
         state += " (the same command goes on)"
     about = f"{found['mode']} · {found['market']} · {found['signals']}"
     lines = [("", f"{found['session']}  {state}  {about}")]
     if found["running"]:
-        lines.append(("daemon", _pulse(found["live"])))
-        lines += _heard(found["live"])
+        lines.append(("daemon", _pulse(live)))
+        lines += _heard(live)
     if found["at_ms"]:
         lines += _books(found)
     else:
         lines.append(("as of", "before its first candle"))
+    if seam:
+        from rrr.api import views_live
+
+        lines += views_live.in_words(seam, live and live.get("trading"))
+        lines.insert(0, ("", views_live.banner(seam, colour)))
     width = max(len(name) for name, _ in lines)
     said = (f"  {name:<{width}}  {text}" if name else text for name, text in lines)
     return "\n".join(marked(line, found["synthetic"]) for line in said)

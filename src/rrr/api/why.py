@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
+from rrr.api import views_live
 from rrr.api import why_words as words
 from rrr.api.why_rules import Case, Wish, judged, wished
 from rrr.core.errors import JournalBroken, NotFound
@@ -24,10 +25,10 @@ from rrr.database import sessions
 from rrr.database.journal import Row, decode
 from rrr.database.sessions import PRINCIPAL, Session, Unit
 from rrr.monitoring.words import opinion, stamp
-from rrr.trading.engine import paper
 from rrr.trading.engine.engine import until, world_of
 from rrr.trading.engine.fold import Fold
 from rrr.trading.engine.paper import NO_WORLD, Record, World
+from rrr.trading.engine.venue import SPEAKERS
 
 ROW = "number, kind, at_ms, core, run, arrived_at_ms, note, chain"
 BOOK = "FROM journal WHERE session = ? AND book = ?"
@@ -41,8 +42,7 @@ CANDLES = """SELECT count(*) FROM journal, json_each(core, '$[2]') candle
     WHERE session = ? AND book = ? AND number <= ? AND kind = 4
     AND json_extract(candle.value, '$[0]') = ?"""
 WRITTEN_BY = "SELECT core_hash, version FROM runs WHERE id = ?"
-SETTING = """SELECT value FROM settings WHERE name = ? AND run =
-    (SELECT max(id) FROM runs WHERE session = ?)"""
+SETTING = views_live.SETTING
 ADOPTED = f"""SELECT json_extract(core, '$[1]') {BOOK} AND number <= ? AND kind = 9
     AND kind NOT IN (4, 5) ORDER BY number DESC LIMIT 1"""
 MODEL = "SELECT name, proven FROM models WHERE id = ?"
@@ -61,10 +61,11 @@ ORDERS = """SELECT number, at_ms, kind, sequence, side, quantity, price, cause F
 FILLS = """SELECT number, at_ms, 'fill', sequence, side, quantity, price, fee, fee_grains,
     profit FROM fills
     WHERE session = ? AND book = ? AND instrument = ? AND number > ? AND number < ?"""
-ENDED = """SELECT s.number, s.at_ms, s.state, s.sequence, s.rejection
+ENDED = """SELECT s.number, s.at_ms, s.state, s.sequence, s.rejection, j.note
     FROM order_states s JOIN orders o USING (session, book, sequence)
+    JOIN journal j ON (j.session, j.book, j.number) = (s.session, s.book, s.number)
     WHERE s.session = ? AND s.book = ? AND o.instrument = ? AND s.number > ? AND s.number < ?
-    AND s.state IN ('cancelled', 'rejected')"""
+    AND s.state IN ('cancelled', 'rejected', 'unknown')"""
 HALTS = """SELECT number, at_ms, 'halt', reason, note FROM halts
     WHERE session = ? AND book = ? AND number > ? AND number < ?"""
 
@@ -121,6 +122,7 @@ def why(
         "halted": None,
         "rules": [],
         "after": [],
+        "seam": seam(look) if at_ms is None or at_ms >= now_ms else None,
     }
     if first is None:
         return found
@@ -163,7 +165,8 @@ def told(look: Lookup, row: Row, here: int, core_hash: str) -> dict[str, Any]:
 
 def folded(look: Lookup, number: int) -> World:
     """The world just before a row that this core wrote. Raise JournalBroken where it is not so."""
-    fold = Fold(paper.advance, NO_WORLD, sessions.head_of(look.session))
+    advance, outside = SPEAKERS[look.session.mode]
+    fold = Fold(advance, NO_WORLD, sessions.head_of(look.session), outside)
     for saved in sessions.snapshots(look.connection, *look.book):
         if saved.head.number < number:  # one stands wherever the core changed
             fold.world, fold.head = world_of(saved), saved.head
@@ -185,7 +188,7 @@ def judgement(look: Lookup, world: World, signal: Signal, number: int) -> dict[s
     law, account = state.law, state.account
     lane, instrument = state.lanes[look.number], state.instruments[look.number]
     wish = wished(law, account, lane, instrument, signal.conviction_bps)
-    paper.advance(world, signal, record)
+    SPEAKERS[look.session.mode][0](world, signal, record)
     refused = next((item for item in record if isinstance(item, Refused)), None)
     order = next((item.sequence for item in record if isinstance(item, Order)), None)
     refusal = Refusal(refused.refusal if refused else Refusal.NONE)
@@ -204,11 +207,26 @@ def judgement(look: Lookup, world: World, signal: Signal, number: int) -> dict[s
             "refusal": refusal.name.lower() if refused else None,
             "times": refused.times if refused else 0,
             "order": order,
-            "text": words.verdict(wish, refused, order is not None, rules),
+            "text": words.verdict(wish, refused, order is not None, rules, when(look)),
         },
         "halted": seen.halt if account.halted != Halt.NONE else None,
         "rules": rules,
     }
+
+
+def when(look: Lookup) -> str:
+    """When what is approved meets the market."""
+    return "at once" if views_live.afar(look.session) else "at the next open"
+
+
+def seam(look: Lookup) -> dict[str, Any] | None:
+    """Where orders leave the house: what is open there of this instrument, and why it is frozen."""
+    if not views_live.afar(look.session):
+        return None
+    found = views_live.seam(look.connection, look.session)
+    parts = ("frozen", "orders", "quarantine")
+    mine = {p: [one for one in found[p] if one["instrument"] == look.unit.symbol] for p in parts}
+    return {"venue": found["venue"], "sandbox": found["sandbox"], **mine}
 
 
 def held(look: Lookup, state: State, lane: Lane) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from rrr.core.market import (
     sellable,
     up,
 )
-from rrr.core.orders import Side
+from rrr.core.orders import Side, awaited
 from rrr.core.policy import wish
 from rrr.core.rules import MINUTE_MS, Refusal, collar
 from rrr.core.state import Account, Halt, Lane, Law
@@ -66,7 +66,8 @@ class Judged(NamedTuple):
 def judged(case: Case) -> Iterator[Judged]:
     """Every rule that is asked. A sale only waits; what passes no door is reckoned no further."""
     law, account, lane, instrument, change, at_ms = case
-    working = int(bool(lane.order.kind or lane.due))
+    unsure = change > 0 and (awaited(lane.stop) or awaited(lane.target))
+    working = int(bool(lane.order.kind or lane.due or unsure))
     yield Judged(Refusal.PENDING, bool(working), working, 0, Measure.YES)
     if change < 0:
         return

@@ -7,11 +7,12 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from rrr.api import views_live
 from rrr.api.why_rules import Because, Judged, Measure, Wish
 from rrr.core.events import Refused
 from rrr.core.ledger import equity
 from rrr.core.market import QUANTA
-from rrr.core.orders import Rejection, Side
+from rrr.core.orders import Kind, Rejection, Side, Stage, awaited
 from rrr.core.rules import Refusal
 from rrr.core.state import Account, Halt, Lane, State
 from rrr.database.ledger import ENDS
@@ -21,6 +22,9 @@ from rrr.monitoring.words import REJECTIONS, count, figure, money, printable, sp
 WIDTH: Final = 80
 INDENT: Final = 11
 MARKS: Final = {"kept": "✓", "broken": "✗", "not reached": "·"}
+KINDS: Final = frozenset(kind.name.lower() for kind in Kind)
+STOPS: Final = ("stop", "stop_limit", "trailing")
+UNANSWERED: Final = f": nobody said what became of it; {views_live.ASK_AGAIN}"
 WHO: Final = {
     Halt.DRAWDOWN: "the drawdown was too deep",
     Halt.OPERATOR: "a person halted",
@@ -105,10 +109,13 @@ def sentence(rule: Judged, seen: Seen) -> str:
 def pending(unit: Unit, lane: Lane) -> str:
     if lane.order.kind:
         side, number = Side(lane.order.side).name.lower(), lane.order.sequence
-        return f"order {number} still works: {side} {amount(unit, lane.order.quantity)}"
+        how = "is UNKNOWN" if lane.order.stage == Stage.UNKNOWN else "still works"
+        return f"order {number} {how}: {side} {amount(unit, lane.order.quantity)}"
     if lane.due:
         side = "buy" if lane.due > 0 else "sell"
         return f"approved and not sent yet: {side} {amount(unit, abs(lane.due))}"
+    for leg in filter(awaited, (lane.stop, lane.target)):
+        return f"order {leg.sequence}, which protects what is held, is not confirmed"
     return "nothing is on its way"
 
 
@@ -133,6 +140,7 @@ def verdict(
     refused: Refused | None,
     ordered: bool,
     rules: Sequence[Mapping[str, Any]],
+    when: str,
 ) -> str:
     """One line: what the core said."""
     if refused is not None:
@@ -143,7 +151,7 @@ def verdict(
     if wish.change == 0:
         return "nothing to do: what is held is what is wished"
     first = "" if ordered else ", once the stop that holds the coins is cancelled"
-    return f"approved: {'buys' if wish.change > 0 else 'sells'} at the next open{first}"
+    return f"approved: {'buys' if wish.change > 0 else 'sells'} {when}{first}"
 
 
 def held(unit: Unit, account: Account, lane: Lane) -> str:
@@ -197,16 +205,18 @@ def happened(unit: Unit, what: str, *more: Any) -> str:
     if what == "fill":
         return filled(unit, *more)
     sequence, *rest = more
-    if what in ("take", "stop"):
+    if what in KINDS:
         return f"order {sequence}: {ordered(unit, what, *rest)}"
-    why = f": {REJECTIONS[Rejection(rest[0])]}" if rest[0] else ""
-    return f"order {sequence} {what}{why}"
+    rejection, note = rest
+    why = UNANSWERED if what == "unknown" else ""
+    why = f": {REJECTIONS[Rejection(rejection)]}" if rejection else why
+    return f"order {sequence} {what}{why}" + (f" ({printable(note)})" if note else "")
 
 
 def ordered(unit: Unit, kind: str, side: int, quantity: int, price: int, cause: str) -> str:
     what, at = amount(unit, quantity), figure(price, unit.points)
-    if kind == "stop":
-        return f"stop {what} at {at}"
+    if kind in STOPS:
+        return f"{kind.replace('_', '-')} {what} at {at}"
     word, end = ("buy", "most") if side == Side.BUY else ("sell", "least")
     return f"{word} {what} for at {end} {at} each ({cause})"
 
@@ -245,6 +255,21 @@ def hang(text: str) -> int:
 
 
 def parts(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield from decided(found)
+    yield from outside(found.get("seam"))
+
+
+def outside(seam: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    """What of it lies at the venue, now."""
+    if seam is None:
+        return
+    for one in seam["frozen"]:
+        yield "FROZEN", views_live.frozen(one)
+    for one in seam["orders"]:
+        yield "now", f"{views_live.FATES[one['state']]}: {views_live.fate(one)}"
+
+
+def decided(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     signal = found["signal"]
     if signal is None:
         yield "signal", f"none: {found['silence']}"

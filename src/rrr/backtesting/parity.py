@@ -1,7 +1,8 @@
 """A session is the same when it is made again from what came from outside, row for row.
 
 `replayed` feeds a session's journal to a fresh core, in every stretch that this version of the core
-wrote, and compares each report, decision and daily digest; then the ledger against the state.
+wrote, and compares each report, decision and daily digest; then the ledger against the state. The
+reports of a venue that is far away are fed too: they are compared with the fills that were booked.
 """
 
 import sqlite3
@@ -10,12 +11,21 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from rrr.database import balance, sessions
-from rrr.database.journal import walked
+from rrr.database.journal import REPORT, walked
 from rrr.database.sessions import PRINCIPAL, Session
 from rrr.trading.engine.engine import until, world_of
 from rrr.trading.engine.fold import Difference, Fold
 from rrr.trading.engine.paper import NO_WORLD
 from rrr.trading.engine.venue import SPEAKERS
+
+# Fills of the journal that the table of fills has otherwise, or not at all.
+UNLIKE = """SELECT j.number FROM journal j INDEXED BY journal_by_kind
+    LEFT JOIN fills f USING (session, book, number)
+    WHERE j.session = ? AND j.book = ? AND j.kind = 6 AND j.kind NOT IN (4, 5)
+    AND json_extract(j.core, '$[3]') = 2
+    AND json_array(f.at_ms, f.instrument, f.sequence, 2, f.side, f.quantity, f.price, f.notional,
+        f.fee, f.fee_grains) <> json_remove(j.core, '$[12]', '$[11]', '$[10]')
+    ORDER BY j.number"""
 
 
 class Stretch(NamedTuple):
@@ -56,6 +66,10 @@ def replayed(connection: sqlite3.Connection, session: Session, core_hash: str) -
             break
     digest = fold.state_hash if current else ""
     faults = balance.faults(connection, *book, fold.world.state) if current else []
+    if fold.difference is not None and REPORT in outside:
+        # Nobody here can make a report anew: one that was changed shows first in what it led to.
+        changed = [number for (number,) in connection.execute(UNLIKE, book)]
+        faults = [f"row {number} (report) is not the fill that was booked" for number in changed]
     if current and session.state_hash not in (None, digest):
         faults.append(f"the session was finished under the state hash {session.state_hash}")
     same = fold.difference is None and not faults and fold.rows > 0
@@ -88,6 +102,7 @@ def in_words(verdict: Verdict) -> str:
         lines.append(f"DIFFERENT at row {number:,} ({kind}):")
         for name, (recorded, made) in fields.items():
             lines.append(f"  {name}: recorded {recorded}, made now {made}")
+        lines += [f"  {fault}" for fault in verdict.faults]
     elif verdict.faults:
         lines.append("The rows are identical, but the books do not balance:")
         lines += [f"  {fault}" for fault in verdict.faults]

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import re
 import sqlite3
 import sys
@@ -9,22 +10,35 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from rrr.core.errors import Different, HomeUnusable, NotArmed, Unavailable, UsageError
+from rrr.core.errors import (
+    Different,
+    HomeUnusable,
+    NotFound,
+    Unavailable,
+    UsageError,
+)
 
 from .speaking import say, tell
 
 if TYPE_CHECKING:
-    from rrr.config import Home, Loaded, Settings
+    from rrr.config import Home, Loaded
     from rrr.database.sessions import Session
+
+# What was said to the last daemon of a session, wherever it was said.
+GIVEN = """SELECT name, value FROM settings WHERE origin <> 'default' AND run =
+    (SELECT max(s.run) FROM settings s JOIN runs r ON r.id = s.run WHERE r.session = ?)"""
 
 
 def trade(options: argparse.Namespace) -> int:
     """Trade until the market ends or somebody stops us."""
     home = home_of(options)
     loaded = load(options, home)
+    keys = None
     if options.mode == "live" and not options.dry_run:
-        raise unarmed(options, home, loaded.settings)
-    if getattr(options, "set_live.sandbox") or options.confirm:
+        from .armed import armed
+
+        keys = armed(options, home, loaded.settings, replays)
+    elif getattr(options, "set_live.sandbox") or options.confirm:
         raise UsageError(
             "--sandbox and --confirm are of live trading, and this is paper.",
             "Leave them out, or say --mode live.",
@@ -32,26 +46,9 @@ def trade(options: argparse.Namespace) -> int:
     from rrr.main import session
 
     stream = sys.stderr if options.json else sys.stdout
-    told, words = asyncio.run(session(home, loaded, new=options.new, stream=stream))
+    told, words = asyncio.run(session(home, loaded, new=options.new, stream=stream, keys=keys))
     tell(options, told, lambda: f"\n{words}")
     return 0
-
-
-def unarmed(options: argparse.Namespace, home: "Home", settings: "Settings") -> NotArmed:
-    """All that real money lacks here."""
-    from rrr.api import arming
-    from rrr.api import doctor as doctors
-    from rrr.api.account import Account, has_sandbox
-
-    def ailing() -> list[str]:
-        found = doctors.doctor(
-            home, options.mode, replays, settings=options.config, among=doctors.HOUSE
-        )
-        return [check.name for check in found if not check.ok]
-
-    account = Account(settings.address)
-    world = arming.World(has_sandbox, account.allowed, account.apart_ms, ailing, options.confirm)
-    return arming.refusal([*arming.missing(home, settings, world), arming.UNWIRED])
 
 
 def train(options: argparse.Namespace) -> int:
@@ -85,13 +82,25 @@ def status(options: argparse.Namespace) -> int:
     home = home_of(options)
     with reading(options) as connection:
         found = views.status(connection, options.session, is_held(home.data))
-    found["live"] = None
+        found |= {"live": None, "seam": None}
+        if options.mode == "live":
+            from rrr.api import views_live
+            from rrr.database import sessions
+
+            session = sessions.named(connection, options.session)
+            found["seam"] = views_live.seam(connection, session)
     if found["running"]:
         # About to begin or to end, it may not answer: the books are as true without its pulse.
         with suppress(Unavailable):
             found["live"] = controls.ask(home.root, "status")
-    tell(options, found, lambda: views.in_words(found))
+    tell(options, found, lambda: views.in_words(found, coloured()))
     return 0
+
+
+def coloured() -> bool:
+    from rrr.monitoring.terminal import wants_colour
+
+    return wants_colour(sys.stdout is not None and sys.stdout.isatty(), os.environ)
 
 
 def list_sessions(options: argparse.Namespace) -> int:
@@ -182,17 +191,77 @@ def tell_daemon(options: argparse.Namespace) -> int:
     return 0
 
 
+def release(options: argparse.Namespace) -> int:
+    """Let an instrument be bought again, once a person has looked at what froze it."""
+    from rrr.api import controls
+    from rrr.database.holder import is_held
+
+    home = home_of(options)
+    if not is_held(home.data):
+        raise Unavailable(
+            f"No daemon answers for {home.root}, and only one that trades can release.",
+            "Start it: rrr --mode live … It looks at the venue again by itself.",
+        )
+    symbol = options.instrument.strip().upper().replace("/", "-")
+    said = controls.ask(home.root, "release", instrument=symbol, reason=options.reason)
+    tell(options, said, lambda: str(said["said"]))
+    return 0
+
+
 def panic(options: argparse.Namespace) -> int:
-    """Sell everything and halt; a person is asked once."""
+    """Sell everything and halt, by the daemon, or without one; a person is asked once."""
+    home = home_of(options)
+    alone = None if options.mode == "paper" else stranded(options, home)
     if not options.yes:
         if not sys.stdin.isatty():
             raise UsageError("A panic asks once, and nobody is here.", "Say rrr panic --yes.")
-        say("Everything is sold at the next price, and the book is halted.", sys.stderr)
+        if alone is None:
+            meant = "Everything is sold at the next price, and the book is halted."
+        else:
+            meant = (
+                f"No daemon runs. Every order of {alone.name} at {alone.market} is cancelled, all"
+                " that it holds is sold there now, for real money, and the book is halted."
+            )
+        say(meant, sys.stderr)
         say("Type yes to do it: ", sys.stderr, end="")
         if sys.stdin.readline().strip().lower() != "yes":
             say("Nothing was done.", sys.stderr)
             return 0
-    return tell_daemon(options)
+    if alone is None:
+        return tell_daemon(options)
+    from rrr.main import panic_alone
+
+    loaded = load(options, home)
+    stream = sys.stderr if options.json else sys.stdout
+    told, words = asyncio.run(panic_alone(home, loaded, options.reason, stream))
+    tell(options, told, lambda: f"\n{words}")
+    return 0
+
+
+def stranded(options: argparse.Namespace, home: "Home") -> "Session | None":
+    """The last live session, if it is unfinished and no daemon looks after it.
+
+    The options that nobody gives now are then those that its daemon had: the same venue, network
+    and keys are meant.
+    """
+    from rrr.config.schema import FIELDS
+    from rrr.database import sessions
+    from rrr.database.client import database_path
+    from rrr.database.holder import is_held
+    from rrr.database.opening import LIVE, connect_read_only, told
+
+    path = database_path("live", home.root)
+    if is_held(home.data) or not path.exists():
+        return None
+    with closing(connect_read_only(path, LIVE)) as connection, told(path):
+        try:
+            last = sessions.named(connection, None)
+        except NotFound:
+            return None
+        for name, value in connection.execute(GIVEN, (last.id,)):
+            if name in FIELDS and getattr(options, f"set_{name}", None) is None:
+                setattr(options, f"set_{name}", value)
+    return None if last.finished else last
 
 
 def show_config(options: argparse.Namespace) -> int:
@@ -264,6 +333,11 @@ def looking(options: argparse.Namespace) -> Iterator[sqlite3.Connection]:
     from rrr.database.opening import MODES, connect_read_only, told
 
     path = database_path(options.mode, home_of(options).root)
+    if options.mode == "live" and not path.exists():
+        raise NotFound(
+            f"There is no database {path}: nothing was traded live here.",
+            "What that needs, rrr --mode live says.",
+        )
     try:
         connection = connect_read_only(path, MODES[options.mode])
         with closing(connection), told(path):
@@ -285,6 +359,7 @@ COMMANDS = {
     "doctor": ("examine the house, and say what to do", doctor),
     "halt": ("tell the daemon: no new risk", tell_daemon),
     "resume": ("tell the daemon: go on", tell_daemon),
-    "panic": ("tell the daemon: sell everything, and halt", panic),
+    "panic": ("sell everything, and halt; with the daemon or without", panic),
+    "release": ("tell the daemon: an instrument may be bought again", release),
     "config": ("every setting in force, and where it comes from", show_config),
 }

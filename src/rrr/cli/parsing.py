@@ -138,8 +138,14 @@ def commanded(name: str, shared: Parser) -> Parser:
     one = Parser(f"rrr {name}", f"{meaning[0].upper()}{meaning[1:]}.", parents=[shared])
     one.set_defaults(do=do, verb=name)
     match name:
-        case "halt" | "resume" | "panic":
+        case "halt" | "resume" | "release":
             one.add_argument("--reason", default="", metavar="TEXT", help="for the journal")
+        case "panic":
+            one.add_argument("--reason", default="", metavar="TEXT", help="for the journal")
+            one.add_argument(
+                "--mode", choices=MODE["choices"], help="or else whatever is there to be sold"
+            )
+            configured(one, "the session, where no daemon runs", SESSION)
         case "config":
             one.add_argument(
                 "what", nargs="?", choices=["show"], metavar="show", help="may be left out"
@@ -172,6 +178,8 @@ def commanded(name: str, shared: Parser) -> Parser:
             one.add_argument("--config", type=Path, metavar="FILE", help="another file of settings")
         case "panic":
             one.add_argument("--yes", action="store_true", help="do not ask")
+        case "release":
+            one.add_argument("instrument", metavar="INSTRUMENT", help="such as BTC-USD")
     return one
 
 
@@ -184,6 +192,7 @@ USAGES = {
     "halt": "halt [--reason TEXT]",
     "resume": "resume [--reason TEXT]",
     "panic": "panic [--reason TEXT]",
+    "release": "release INSTRUMENT [--reason TEXT]",
     "config": "config show",
     "export": "export FOLDER [--session SESSION]",
     "backtest": "backtest [--strategy NAME] [option …]",

@@ -292,6 +292,14 @@ class Live(Section):
     unbound_keys: bool = yes_or_no(
         False, "Whether keys are taken that work from any address on the internet."
     )
+    dedicated: bool = yes_or_no(
+        False,
+        "Whether all money in the account is the book's, so that deposits add to it;"
+        " if not, only `capital` is.",
+    )
+    crash_starts_max: int = whole(
+        5, "starts", 1, 10_000, "So many starts in ten minutes without an end halt the book."
+    )
     orders_per_minute_max: Annotated[int, Field(ge=1, le=RECENT)] | None = setting(
         None,
         "orders",

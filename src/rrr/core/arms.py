@@ -143,6 +143,7 @@ def on_report(
         account, lane = ledger.settle(account, lane, instrument, report)
         if report.side == Side.BUY:
             lane = guarded(law, lane, instrument, report.price)._replace(tried=0)
+    stood = lane.stop.kind
     if lane.order.kind and report.sequence == lane.order.sequence:
         account, lane = on_order(law, account, lane, instrument, report)
     elif lane.stop.kind and report.sequence == lane.stop.sequence:
@@ -152,8 +153,9 @@ def on_report(
     elif report.status == Status.FILLED:
         # A fill after the end: the money has moved, whatever we thought of the order.
         lane = remembered(lane, report)
-    if report.status == Status.REJECTED:
-        # Whoever asks again at once is told no again: the next close will ask.
+    if report.status == Status.REJECTED and lane.stop.kind == stood:
+        # Whoever asks again at once is told no again: the next close will ask. But what loses its
+        # stop is sold at once.
         return nothing(account, lane)
     return pursue(law, account, lane, instrument, report.at_ms)
 

@@ -206,6 +206,11 @@ def over(order: Order) -> int:
     return 1 if stage == Stage.FILLED or stage == Stage.CANCELLED or stage == Stage.REJECTED else 0
 
 
+def awaited(order: Order) -> int:
+    """1 if a word of the venue is awaited: it is not there yet, leaves, or nobody knows."""
+    return 0 if order.stage == Stage.NONE or order.stage == Stage.WORKING else 1
+
+
 def fresh(last_fill: int, fills_seen: int, fill: int) -> int:
     """1 if the fill of this number was not booked yet.
 

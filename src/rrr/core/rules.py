@@ -20,6 +20,7 @@ from .market import (
     share_ppm,
     up,
 )
+from .orders import awaited
 from .state import HOURS, RECENT, Account, Halt, Lane, Law
 
 HOUR_MS = 3_600_000
@@ -57,6 +58,8 @@ def refuse(
         return Refusal.PENDING
     if change < 0:
         return Refusal.NONE
+    if awaited(lane.stop) or awaited(lane.target):
+        return Refusal.PENDING  # nobody adds to what may stand bare
     if account.halted != Halt.NONE:
         return Refusal.HALTED
     if lost(law, account):

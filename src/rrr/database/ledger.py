@@ -120,12 +120,12 @@ class Scribe:
         """What one event from outside caused, its rows, and the state that it left."""
         self.rows(rows)
         self.state = after
-        numbered, verb = iter(rows), 0
+        numbered, verb, closes, fills = iter(rows), 0, False, False
         for item in record:
             row = next(numbered) if is_row(item) else None
             match item:
                 case Close():
-                    self.closed_at_ms = item.at_ms
+                    self.closed_at_ms, closes = item.at_ms, True
                     self._equity(item.at_ms, after)
                 case Touch() | Print() | Depth() | Detail():
                     self._equity(item.at_ms, after)
@@ -138,6 +138,7 @@ class Scribe:
                 case Report():
                     assert row is not None
                     self._report(item, row.number, after.instruments[item.instrument])
+                    fills = fills or item.status == Status.FILLED
                 case Refused():
                     self._refused(item, row)
                 case Halted():
@@ -151,11 +152,13 @@ class Scribe:
                     self._equity(item.at_ms, after)
                 case _:
                     pass
+        if fills and not closes:  # a venue that is far away fills between two closes
+            self._equity(self.closed_at_ms, after)
 
     def _equity(self, at_ms: int, after: State) -> None:
-        """One row a close, as its time left it: a touch, a flow, a resume then belong to it.
+        """One row a close, as its time left it: touches, flows, commands, fills then belong to it.
 
-        What comes before the next close is in the row of that one.
+        What else comes before the next close is in the row of that one.
         """
         account = after.account
         if account.closes and at_ms == self.closed_at_ms:

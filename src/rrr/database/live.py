@@ -32,6 +32,12 @@ SUMS = """SELECT currency, sum(aside), sum(kind IN ('trade', 'movement')) FROM q
     WHERE session = ? AND book = ? GROUP BY currency ORDER BY currency"""
 TOUCHED = """SELECT DISTINCT instrument FROM quarantine
     WHERE session = ? AND book = ? AND released_at_ms IS NULL AND instrument >= 0"""
+BEGAN = """SELECT coalesce(min(at_ms), 0) FROM quarantine
+    WHERE session = ? AND book = ? AND kind = 'beginning'"""
+TIED = "SELECT coalesce(max(at_ms), 0) FROM tie_outs WHERE session = ? AND book = ?"
+PURCHASES = """SELECT l.sending_at_ms, l.instrument, o.price, o.quantity
+    FROM live_orders l JOIN orders o USING (session, book, sequence)
+    WHERE session = ? AND book = ? AND l.side = 1 AND l.sending_at_ms > ?"""
 ROUNDED = "SELECT coalesce(sum(rounded), 0) FROM live_trades WHERE session = ? AND book = ?"
 
 Key = tuple[int, int]  # session and book
@@ -200,6 +206,25 @@ def notes(connection: sqlite3.Connection, key: Key, currencies: int) -> Notes:
         touched=frozenset(i for (i,) in connection.execute(TOUCHED, key)),
         slack=rounded + legs,
     )
+
+
+def began_ms(connection: sqlite3.Connection, key: Key) -> int:
+    """When the book began at its venue; 0: it has not."""
+    (at_ms,) = connection.execute(BEGAN, key).fetchone()
+    return int(at_ms)
+
+
+def tied_at_ms(connection: sqlite3.Connection, key: Key) -> int:
+    """When it was last tied out; 0: never."""
+    (at_ms,) = connection.execute(TIED, key).fetchone()
+    return int(at_ms)
+
+
+def purchases(
+    connection: sqlite3.Connection, key: Key, since_ms: int
+) -> list[tuple[int, int, int, int]]:
+    """What left to buy since then: when, instrument, the worst price, grains."""
+    return connection.execute(PURCHASES, (*key, since_ms)).fetchall()
 
 
 def _name(member: IntEnum) -> str:

@@ -18,7 +18,12 @@ from rrr.monitoring.words import SYNTHETIC, marked, printable
 from rrr.secrecy import hushed
 
 BOLD_RED, RED, GREEN, YELLOW, DIM = "1;31", "31", "32", "33", "2"
-LINES: Final = {"halted": BOLD_RED, "refused": DIM, "unfilled": DIM}  # by the name of a note
+LINES: Final = {
+    "banner": BOLD_RED,
+    "halted": BOLD_RED,
+    "refused": DIM,
+    "unfilled": DIM,
+}  # by the name of a note
 SIGNED: Final = r"(?<![\w.])[+-][\d.,]*\d(?![\d:])( ?%)?"  # no date, and no zone's offset
 PARTS: Final = re.compile(rf"\bBUY\b|\bSELL\b|{SYNTHETIC}|HALTED|{SIGNED}")
 COLUMN: Final = re.compile(r"^ +|\S  +(?=\S)")

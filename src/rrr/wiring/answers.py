@@ -2,7 +2,7 @@
 
 import os
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rrr.api import controls
 from rrr.api.checks_database import round_trip_ms
@@ -14,6 +14,9 @@ from rrr.wiring.beginning import clean
 from rrr.wiring.hearing import heard_of
 from rrr.wiring.tasks import House, command
 from rrr.wiring.watching import figures_of, look
+
+if TYPE_CHECKING:
+    from rrr.wiring.trading_live import Live
 
 COMMANDS = {
     "halt": (Verb.HALT, "halted: no new risk"),
@@ -33,6 +36,8 @@ async def answer(house: House, asked: dict[str, Any]) -> dict[str, Any]:
     match asked["verb"]:
         case "status":
             return pulse(house)
+        case "release" if house.live is not None:
+            return {"said": await released(house, house.live, asked)}
         case "doctor":
             return {"round_trip_ms": await round_trip_ms(house.db)}
         case verb if verb in COMMANDS:
@@ -47,6 +52,19 @@ async def answer(house: House, asked: dict[str, Any]) -> dict[str, Any]:
         case verb:
             known = ", ".join(["status", "doctor", *COMMANDS])
             raise Unavailable(f"{verb!r} is no command.", f"Ask for one of {known}.")
+
+
+async def released(house: House, live: "Live", asked: dict[str, Any]) -> str:
+    """A person has looked at what touched an instrument: it may be bought again."""
+    named, reason = str(asked.get("instrument", "")), clean(str(asked.get("reason", "")))
+    symbols = [unit.symbol for unit in live.agent.units]
+    if named not in symbols:
+        raise Unavailable(f"{named!r} is not traded.", f"Name one of {', '.join(symbols)}.")
+    await house.inbox.put(live.release(symbols.index(named), reason))
+    told = f"released {named}" + (f": {reason}" if reason else "")
+    house.teller.note(Note("audit", "release", told))
+    live.lookout.look_at_all()
+    return f"{named} is released; it is bought again once books and venue agree"
 
 
 def pulse(house: House) -> dict[str, Any]:
@@ -67,4 +85,5 @@ def pulse(house: House) -> dict[str, Any]:
         "lag_p99_ms": figures.lag_p99_ms,
         "lag_max_ms": figures.lag_max_ms,
         "disk_free_mb": round(seen.disk_mb),
+        "trading": house.live and house.live.told(house.engine.state, house.story.units),
     }

@@ -6,12 +6,14 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rrr import __version__
 from rrr.config import Home, Loaded, Settings
+from rrr.config.keys import Keys
 from rrr.config.schema import flat, text
 from rrr.core.errors import NotFound
 from rrr.core.market import QUANTA
@@ -27,8 +29,12 @@ from rrr.neural_network.strategies.naming import strategy_of
 from rrr.secrecy import hushed
 from rrr.trading.engine.opening import Terms
 from rrr.trading.engine.terms import assumptions_of, instrument_of, law_of
+from rrr.wiring.hearing import apart_s
 from rrr.wiring.stopping import Stopped, unless
 from rrr.wiring.teller import Teller
+
+if TYPE_CHECKING:
+    from rrr.wiring.trading_live import Live
 
 
 @contextmanager
@@ -150,17 +156,21 @@ def recorded(home: Home, settings: Settings) -> Market:
     )
 
 
-def terms_of(market: Market, settings: Settings) -> Terms:
-    """What names the session, and what its book is told before its first close."""
-    specs = [one.spec for one in market.instruments]
-    units = [
-        Unit(s.venue, s.symbol, s.base, s.quote, s.points, s.grains, int(s.inferred), one.source)
-        for s, one in zip(specs, market.instruments, strict=True)
+def units_of(market: Market) -> list[Unit]:
+    specs = [(one.spec, one.source) for one in market.instruments]
+    return [
+        Unit(s.venue, s.symbol, s.base, s.quote, s.points, s.grains, int(s.inferred), source)
+        for s, source in specs
     ]
+
+
+def terms_of(market: Market, settings: Settings, mode: str = "paper") -> Terms:
+    """What names the session, and what its book is told before its first close."""
+    specs, units = [one.spec for one in market.instruments], units_of(market)
     strategy = strategy_of(settings.opinion)
     about: dict[str, Any] = {
         "book": "principal",
-        "mode": "paper",
+        "mode": mode,
         "market": market.name,
         "instruments": [f"{u.venue}:{u.symbol}:{u.points}:{u.grains}" for u in units],
         "timeframe": timeframe_name(market.timeframe_ms),
@@ -182,6 +192,25 @@ def terms_of(market: Market, settings: Settings) -> Terms:
         at_ms=market.opens_ms,
         ends_at_ms=market.ends_ms,
     )
+
+
+@asynccontextmanager
+async def dealing(
+    settings: Settings, keys: Keys, market: Market, teller: Teller
+) -> AsyncIterator[tuple["Live", Terms]]:
+    """Who trades for these keys, and a book that pays what their account pays."""
+    from rrr.wiring.trading_live import at_the_venue, lawful, paying
+
+    terms = terms_of(market, settings, "live")
+
+    def clock_ms() -> int:
+        return now_ms() + int(1_000 * apart_s(market.health()))
+
+    async with at_the_venue(settings, keys, terms.units, terms.law, clock_ms, teller) as live:
+        law = lawful(settings, terms.law, live.agent.wall.caps.order_notional_max)
+        about = {**terms.about, "sandbox": True} if settings.live.sandbox else terms.about
+        pays = paying(live, terms.instruments)
+        yield live, replace(terms, about=about, law=law, instruments=pays)
 
 
 def life_of(market: Market, loaded: Loaded, db: Client) -> Life:

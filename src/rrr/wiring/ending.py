@@ -45,7 +45,11 @@ def greeting(house: House, terms: Terms, life: Life) -> Iterator[Note]:
     symbols = ", ".join(f"{unit.venue}:{unit.symbol}" for unit in terms.units)
     timeframe = timeframe_name(house.market.timeframe_ms)
     pace = "as fast as it can" if settings.pace == "max" else f"speed {settings.pace:g}"
-    text = f"RRR {__version__}, paper, {house.market.title}, {timeframe}, {pace}: {symbols}"
+    if house.live is not None:
+        yield house.live.banner()
+    text = (
+        f"RRR {__version__}, {session.mode}, {house.market.title}, {timeframe}, {pace}: {symbols}"
+    )
     yield Note("system", "started", text, detail={"version": __version__, "pid": life.pid})
     fresh = len(terms.instruments) + 3  # the law, what is assumed, the first money
     begun = "begins" if head.number <= fresh else f"goes on after row {head.number:,}"

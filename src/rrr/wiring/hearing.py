@@ -1,5 +1,6 @@
 """What the house hears of its market, in words and for machines; nothing where nobody listens."""
 
+import math
 from typing import Any
 
 from rrr.data_pipeline.exchange_health import Health, Pulse
@@ -10,6 +11,14 @@ from rrr.monitoring.words import count, span
 def feed_of(market: Market, health: Health | None) -> str:
     """The way that candles come, and what of it is not well."""
     return "; ".join([market.title, *(_faults(health) if health else [])])
+
+
+def apart_s(health: Health | None) -> float:
+    """How far the exchange's clock is from ours, less what is not sure of it."""
+    offset = health.offset if health else None
+    if offset is None:
+        return 0.0
+    return math.copysign(offset.least_ms, offset.offset_ms) / 1000
 
 
 def heard_of(health: Health | None) -> dict[str, Any]:

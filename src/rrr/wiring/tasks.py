@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from rrr.config import Settings
 from rrr.core.errors import Unavailable
@@ -17,11 +18,14 @@ from rrr.data_pipeline.market import Arrival, Market
 from rrr.database.client import Client
 from rrr.monitoring.pulse import LoopLag
 from rrr.monitoring.story import Story
-from rrr.trading.engine.engine import Batch, Engine, Moment
+from rrr.trading.engine.engine import Batch, Engine, Late, Moment
 from rrr.wiring.opinions import Opinions
 from rrr.wiring.pace import Pace
 from rrr.wiring.stopping import unless
 from rrr.wiring.teller import Teller
+
+if TYPE_CHECKING:
+    from rrr.wiring.trading_live import Live
 
 BATCH = 128  # closes that share a commit when nobody waits for them
 
@@ -48,6 +52,7 @@ class House:
     teller: Teller
     stop: asyncio.Event
     pace: Pace
+    live: "Live | None" = None
     lag: LoopLag = field(default_factory=LoopLag)
     started_s: float = field(default_factory=time.monotonic)
     # When the last candle of each instrument came, or the word that nobody traded it.
@@ -56,7 +61,7 @@ class House:
     arrivals: asyncio.Queue[Arrival | None] = field(
         default_factory=lambda: asyncio.Queue(2 * BATCH)
     )
-    inbox: asyncio.Queue[list[Moment] | Asked | None] = field(
+    inbox: asyncio.Queue[Sequence[Moment] | Late | Asked | None] = field(
         default_factory=lambda: asyncio.Queue(2)
     )
 
@@ -98,6 +103,8 @@ async def signals(house: House) -> None:
         over = arrivals[-1] is None
         if known := [arrival for arrival in arrivals if arrival is not None]:
             await house.inbox.put(await house.opinions.meet(known))
+    if house.live is not None:
+        await house.live.rest()
     await house.inbox.put(None)
 
 
@@ -114,6 +121,10 @@ async def decide(house: House, tasks: asyncio.TaskGroup) -> None:
         if isinstance(received, Asked):
             command = Command(house.engine.head.at_ms, received.verb)
             received = [Moment((command,), received.reason)]
+        elif callable(received):
+            received = received(engine.decided.state)
+            if not received:
+                continue
         batch = house.engine.decide(received)
         if committed is not None:
             await committed
@@ -130,13 +141,18 @@ async def commit(
     """Make true what was decided, then tell it."""
     await house.engine.commit(batch)
     for moment, (record, state) in zip(moments, batch.told, strict=True):
-        close = moment.events[0]
         silent = all(isinstance(item, Close | Touch) for item in record)
-        if silent and close.at_ms <= house.market.begins_ms:
+        if silent and all(one.at_ms <= house.market.begins_ms for one in moment.events[:1]):
             continue  # the past, in which nothing happened to us
         house.teller.notes(house.story.tell(record, state, moment.note))
     if asked is not None and not asked.done.done():
         asked.done.set_result(batch.head.number)
+
+
+async def deal(house: House) -> None:
+    """Send, hear and ask at the venue, until nothing is decided any more."""
+    if house.live is not None:
+        await unless(house.over, house.live.run(house.inbox.put, house.db, house.engine))
 
 
 async def learn(house: House) -> None:

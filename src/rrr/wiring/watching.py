@@ -4,7 +4,6 @@ Once a minute the heartbeat says how the house is, so that silence means somethi
 """
 
 import asyncio
-import math
 import time
 from contextlib import suppress
 from functools import partial
@@ -21,7 +20,7 @@ from rrr.monitoring.status_line import Figures, heartbeat, status_line
 from rrr.monitoring.words import figure
 from rrr.trading.risk.guard import Do, Guard
 from rrr.trading.risk.watches import Limits, Seen
-from rrr.wiring.hearing import feed_of
+from rrr.wiring.hearing import apart_s, feed_of
 from rrr.wiring.tasks import House, command
 
 EVERY_S = 1.0
@@ -109,14 +108,6 @@ def look(house: House) -> Seen:
         memory_mb(),
         free_mb(house.teller.home),
     )  # fmt: skip
-
-
-def apart_s(health: Health | None) -> float:
-    """How far the exchange's clock is from ours, less what is not sure of it."""
-    offset = health.offset if health else None
-    if offset is None:
-        return 0.0
-    return math.copysign(offset.least_ms, offset.offset_ms) / 1000
 
 
 def figures_of(house: House, seen: Seen, health: Health | None) -> Figures:

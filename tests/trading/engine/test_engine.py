@@ -10,7 +10,7 @@ import pytest
 from rrr.core.errors import JournalBroken, StorageFailed
 from rrr.core.events import Command, Halted, Verb
 from rrr.core.orders import Cancel, Order, Side, Status
-from rrr.core.state import Halt
+from rrr.core.state import Halt, State
 from rrr.database.journal import DIGEST
 from rrr.database.ledger import Tables
 from rrr.database.opening import PAPER, connect_read_only
@@ -37,7 +37,7 @@ class Watching:
     def intend(self, record: Record) -> Work | None:
         return None
 
-    async def carry(self, record: Record) -> None:
+    async def carry(self, record: Record, state: State) -> None:
         leaving = [item for item in record if isinstance(item, Order | Cancel)]
         if not leaving:
             return
@@ -52,8 +52,8 @@ class Hasty(Engine):
     """The mutant: it sends, and then writes down what it sent."""
 
     async def commit(self, batch: Batch) -> Batch:
-        for record, _ in batch.told:
-            await self.venue.carry(record)
+        for record, state in batch.told:
+            await self.venue.carry(record, state)
         return await super().commit(batch)
 
 

@@ -36,12 +36,16 @@ Words = dict[str, Any]
 class Moment:
     """What came from outside at one time. The note is for people: who halted, and why.
 
-    `also` is written in the commit of the moment, before its rows: what they refer to.
+    `also` is written in the commit of the moment, before its rows: what they refer to. Without
+    events it is all that there is.
     """
 
     events: Sequence[Event]
     note: str = ""
     also: Work | None = None
+
+
+Late = Callable[[State], Sequence[Moment]]  # made in its turn, of the state before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,8 @@ class Engine:
         world, arrived_at_ms, told, also = self.decided, self.clock(), [], list[Work]()
         then = list[Work]()
         for moment in moments:
-            self.scribe.rows(self.pen.turn(moment.events[0].at_ms, world.state, arrived_at_ms))
+            for event in moment.events[:1]:
+                self.scribe.rows(self.pen.turn(event.at_ms, world.state, arrived_at_ms))
             record: Record = []
             for event in moment.events:
                 world = self.advance(world, event, record)
@@ -129,8 +134,8 @@ class Engine:
 
         await self.db.write(write)
         self.world, self.committed = batch.world, batch.head
-        for record, _ in batch.told:
-            await self.venue.carry(record)
+        for record, state in batch.told:
+            await self.venue.carry(record, state)
         return batch
 
     def snap(self) -> Snapshot:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from rrr.core.events import Event
+from rrr.core.state import State
 from rrr.database import journal
 from rrr.trading.engine import far, paper
 from rrr.trading.engine.paper import Record, World
@@ -31,8 +32,11 @@ class Venue(Protocol):
     def intend(self, record: Record) -> Work | None:
         """What must be on the disk, in the commit of a record's rows, before it is carried."""
 
-    async def carry(self, record: Record) -> None:
-        """Send the orders and cancels of a record. Its rows are on the disk already."""
+    async def carry(self, record: Record, state: State) -> None:
+        """Send the orders and cancels of a record, which left this state.
+
+        Its rows are on the disk already.
+        """
 
 
 class Paper:
@@ -43,5 +47,5 @@ class Paper:
     def intend(self, record: Record) -> Work | None:
         return None
 
-    async def carry(self, record: Record) -> None:
+    async def carry(self, record: Record, state: State) -> None:
         return None

@@ -3,22 +3,26 @@
 A page that could not be followed to its end is a failed question: nothing is concluded from it.
 Orders are looked up by our own name. Where no list of a venue can be asked by it, all orders since
 the intent are read and compared, because an order that is merely not on the first page has landed.
+Binance keeps no ledger: its deposits, withdrawals, conversions and swept dust are asked for.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from rrr.core.orders import Rejection, is_stop
-from rrr.trading.live.spelling import Path, Refused, Request, Verb, speech
+from rrr.core.orders import is_stop
+from rrr.trading.live.spelling import Path, Request, Verb, speech
 
+Row = Mapping[str, Any]
 Follow = Callable[[Request, Any], Request | None]
 
 _KRAKEN_PAGE: Final = 50
 _PAGE: Final = 100
 _COINBASE_FILLS: Final = 250
 _THOUSAND: Final = 1_000
+_DAY_MS: Final = 86_400_000
+_CONFIRMED_MS: Final = 7 * _DAY_MS  # what was begun so long ago may only now have come about
 
 
 class Question(NamedTuple):
@@ -26,6 +30,17 @@ class Question(NamedTuple):
 
     request: Request
     follow: Follow
+    there: Callable[[Any], list[Any]] | None = None  # the rows of a page, if not those at `proof`
+    entries: Callable[[Row], list[dict[str, Any]]] | None = (
+        None  # of a ledger, that a row stands for
+    )
+
+    def held(self, body: Any) -> int:
+        """How many rows the venue has told on this page."""
+        return len(self.there(body) if self.there else at(body, self.request.proof))
+
+    def told(self, row: Any) -> list[Any]:
+        return self.entries(row) if self.entries else [row]
 
 
 def look_up(venue: str, pair: str, kind: int, client_id: str, since_ms: int) -> list[Question]:
@@ -130,7 +145,7 @@ def balances(venue: str) -> Request:
     return Request(Verb.LIST, "fetch_balance", (), params, path)
 
 
-def ledger(venue: str, codes: Sequence[str], since_ms: int) -> list[Question] | Refused:
+def ledger(venue: str, codes: Sequence[str], since_ms: int, now_ms: int) -> list[Question]:
     """The venue's own ledger of these currencies, since then and perhaps from before."""
     speech(venue)
     verb = "fetch_ledger"
@@ -138,13 +153,22 @@ def ledger(venue: str, codes: Sequence[str], since_ms: int) -> list[Question] | 
         case "kraken":
             return [_of_kraken(verb, ("result", "ledger"), since_ms)]
         case "binance":
-            return Refused(Rejection.TERMS, "ccxt reads no ledger of a spot account at binance")
+            return _moves_of_binance(since_ms - _CONFIRMED_MS, now_ms)
         case "coinbase":
             follow = _newest_first(since_ms)
             return [_listed(verb, (code, None, _PAGE), ("data",), follow) for code in codes]
         case "bybit":
             return [_of_bybit(verb, None, 50, since_ms)]
     return [_listed(verb, (None, None, _PAGE), ("data",), _only_if_short)]
+
+
+def fees(venue: str, pairs: Sequence[str]) -> list[Request]:
+    """The rates of the account's own tier."""
+    speech(venue)
+    if venue == "coinbase":
+        return [Request(Verb.LIST, "fetch_trading_fees", (), {}, ("fee_tier",))]
+    path = _FEES[venue]
+    return [Request(Verb.LIST, "fetch_trading_fee", (pair,), {}, path) for pair in pairs]
 
 
 def at(body: Any, path: Path) -> Any:
@@ -185,6 +209,36 @@ def _of_kraken(method: str, path: Path, since_ms: int) -> Question:
 def _of_binance(method: str, pair: str, id_param: str, since_ms: int) -> Question:
     begin = {"startTime": since_ms}
     return _listed(method, (pair, None, _THOUSAND), (), _from_id(id_param), begin)
+
+
+def _moves_of_binance(since_ms: int, now_ms: int) -> list[Question]:
+    """In windows that it serves; the last one has no end, whatever our clock says."""
+    found = []
+    for verb in ("fetch_deposits", "fetch_withdrawals"):
+        arguments = (None, None, _THOUSAND)
+        for window in _windows(since_ms, now_ms, 90):
+            found.append(_listed(verb, arguments, (), _by_row, window))
+    for window in _windows(since_ms, now_ms, 30):
+        arguments = (None, None, _THOUSAND)
+        asked = _listed("fetch_convert_trade_history", arguments, ("list",), _only_if_last, window)
+        found.append(asked._replace(entries=_converted))
+    for window in _windows(since_ms, now_ms, 90):
+        path = ("userAssetDribblets",)
+        asked = _listed("fetch_my_dust_trades", (), path, _only_if_few, window)
+        found.append(asked._replace(there=_dust, entries=_swept))
+    return found
+
+
+def _windows(since_ms: int, now_ms: int, days: int) -> Iterator[dict[str, int]]:
+    """
+    >>> list(_windows(0, 86_400_000 + 5, 1))
+    [{'startTime': 0, 'endTime': 86399999}, {'startTime': 86400000}]
+    """
+    begin, length = max(since_ms, 0), days * _DAY_MS
+    while begin + length <= now_ms:
+        yield {"startTime": begin, "endTime": begin + length - 1}
+        begin += length
+    yield {"startTime": begin}
 
 
 def _of_bybit(method: str, pair: str | None, page: int, since_ms: int) -> Question:
@@ -235,6 +289,48 @@ def _from_id(param: str) -> Follow:
     return follow
 
 
+def _by_row(request: Request, body: Any) -> Request | None:
+    if len(body) < _THOUSAND:
+        return None
+    return _with(request, {"offset": request.params.get("offset", 0) + _THOUSAND})
+
+
+def _only_if_last(request: Request, body: Any) -> Request | None:
+    """Conversions go on where nobody can ask for them."""
+    return request if body.get("moreData") is not False else None
+
+
+def _only_if_few(request: Request, body: Any) -> Request | None:
+    """It tells the last hundred, and not whether there were more."""
+    return request if len(_dust(body)) >= _PAGE else None
+
+
+def _dust(body: Any) -> list[Any]:
+    return [row for swept in body["userAssetDribblets"] for row in swept[_DETAILS]]
+
+
+def _converted(row: Row) -> list[dict[str, Any]]:
+    """What was given and what was got."""
+    said = str(row["info"].get("orderStatus"))
+    kind = {"type": "conversion", "id": row["id"], "timestamp": row["timestamp"]}
+    kind |= {"status": {"SUCCESS": "ok", "FAIL": "failed"}.get(said, "pending")}
+    return [
+        kind | {"currency": row["fromCurrency"], "amount": row["fromAmount"], "direction": "out"},
+        kind | {"currency": row["toCurrency"], "amount": row["toAmount"], "direction": "in"},
+    ]
+
+
+def _swept(row: Row) -> list[dict[str, Any]]:
+    """Dust becomes BNB, from which the charge is taken already."""
+    said = row["info"]
+    kind = {"type": "conversion", "timestamp": row["timestamp"], "status": "ok"}
+    kind |= {"id": f"{said['transId']} {said['fromAsset']}"}
+    return [
+        kind | {"currency": said["fromAsset"], "amount": said["amount"], "direction": "out"},
+        kind | {"currency": "BNB", "amount": said["transferedAmount"], "direction": "in"},
+    ]
+
+
 def _by_cursor(request: Request, body: Any) -> Request | None:
     cursor = body.get("cursor")
     return _with(request, {"cursor": cursor}) if cursor and body.get("has_next", True) else None
@@ -262,6 +358,11 @@ def _with(request: Request, params: Mapping[str, Any]) -> Request:
 
 
 _LIST: Final[Path] = ("result", "list")
+_DETAILS: Final = "userAssetDribbletDetails"
+
+_FEES: Final[Mapping[str, Path]] = MappingProxyType(
+    {"kraken": ("result", "fees"), "binance": (), "bybit": _LIST, "okx": ("data",)}
+)
 
 _BALANCES: Final[Mapping[str, tuple[Path, Mapping[str, Any]]]] = MappingProxyType(
     {

@@ -146,6 +146,7 @@ _MOVED: Final = {
     *("credit", "earn", "referral", "send"),
 }
 _UNDONE: Final = {"pending", "failed", "canceled", "expired", "rejected"}
+_HELD: Final = {"waiting_for_clearing", "waiting_for_signature", "7", "8"}  # Coinbase's, Binance's
 
 
 def orders(raws: Iterable[Raw], reading: Reading, since_ms: int = 0) -> Answer[OrderClaim]:
@@ -239,10 +240,11 @@ def movement(raw: Raw, reading: Reading) -> Movement | None:
     """None where a trade says it already, it is not done yet, or moves a coin of nobody here."""
     name, kind, coin = _text(raw, "id", "A ledger entry"), str(raw.get("type")), raw.get("currency")
     what = f"ledger entry {name}"
-    if kind in _TRADED or raw.get("status") in _UNDONE or coin not in reading.decimals:
+    if kind in _TRADED or raw.get("status") in _UNDONE | _HELD or coin not in reading.decimals:
         return None
-    if kind not in _MOVED:
-        raise DataError(f"The venue calls {what} {kind!r}, which nobody here knows.", ADVICE)
+    if kind not in _MOVED or raw.get("status") not in (None, "ok"):
+        said = f"{kind!r}, {raw.get('status')!r}"
+        raise DataError(f"The venue calls {what} {said}, which nobody here knows.", ADVICE)
     currency, decimals = reading.decimals[coin]
     amount = _number(raw.get("amount"), f"the amount of {what}")
     if raw.get("direction") == "out" or kind == "withdrawal":

@@ -100,6 +100,10 @@ class Desk:
                 self.known[sequence] = self.known[sequence]._replace(venue_id=best.venue_id)
                 self.names[claim.instrument, claim.venue_id] = sequence
 
+    @property
+    def told_at_ms(self) -> int:
+        return self.book.at_ms or self.venue.at_ms
+
     def take_trades(self) -> list[TradeClaim]:
         """Book ours, the earliest first; return those of others."""
         ours, theirs, met = [], [], set(self.book.notes.trades)
@@ -299,7 +303,7 @@ class Desk:
         if flow and account.cash + flow < account.held:
             return False
         if flow:
-            self.flows.append(Flow(self.venue.at_ms, flow))
+            self.flows.append(Flow(self.told_at_ms, flow))
             self.state, _ = step(self.state, self.flows[-1])
         for leg in legs:
             mine = flow if leg.currency == QUOTE else 0
@@ -335,9 +339,9 @@ class Desk:
         return next((one.stage for one in working(self.state) if one.sequence == order.sequence), 0)
 
     def _tell(self, order: Known, status: Status, **figures: int) -> None:
-        """Say it to the book, at the time of this pass: the book's clock never goes back."""
+        """Say it to the book."""
         said = NO_REPORT._replace(
-            at_ms=self.venue.at_ms,
+            at_ms=self.told_at_ms,
             instrument=order.instrument,
             sequence=order.sequence,
             status=int(status),

@@ -39,6 +39,7 @@ class Seen(NamedTuple):
     dedicated: bool  # all money in the account is the book's
     starting: bool  # nothing is on its way that was not begun by a process that died
     gone: frozenset[int] = frozenset()  # orders that were looked up and are not at the venue
+    at_ms: int = 0  # the book's clock, which all that it is told bears; 0: that of the claims
 
 
 class Settled(NamedTuple):

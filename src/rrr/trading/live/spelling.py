@@ -77,6 +77,7 @@ class Speech:
     amended: Path
     always: Mapping[str, Any] = field(default_factory=dict)
     cancels_by_client_id: bool = True
+    fee_in_base: bool = False  # of what is bought
 
 
 def speech(venue: str) -> Speech:
@@ -309,6 +310,7 @@ SPEECHES: Final[Mapping[str, Speech]] = MappingProxyType(
             stop_sent=("orderId",),
             cancelled=("orderId",),
             amended=(),
+            fee_in_base=True,
         ),
         "bybit": Speech(
             proven=False,
@@ -320,6 +322,7 @@ SPEECHES: Final[Mapping[str, Speech]] = MappingProxyType(
             stop_sent=("result", "orderId"),
             cancelled=("result", "orderId"),
             amended=("result", "orderId"),
+            fee_in_base=True,
         ),
         "okx": Speech(
             proven=False,
@@ -331,6 +334,7 @@ SPEECHES: Final[Mapping[str, Speech]] = MappingProxyType(
             stop_sent=("data", 0, "algoId"),
             cancelled=("data", 0, "ordId"),
             amended=("data", 0, "ordId"),
+            fee_in_base=True,
             always={"tdMode": "cash"},  # ccxt would sell a stop on margin
         ),
     }

@@ -9,14 +9,14 @@ order is what it was before, on its way, and will be looked up.
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Any, Final
 
 from rrr.core.orders import Rejection
 from rrr.trading.live import asking, outcomes
-from rrr.trading.live.asking import Question, at
+from rrr.trading.live.asking import Question
 from rrr.trading.live.outcomes import Heard, Kind, Outcome
-from rrr.trading.live.spelling import Refused, Request, Verb
+from rrr.trading.live.spelling import Request, Verb
 
 Row = dict[str, Any]
 
@@ -96,10 +96,23 @@ class Wire:
         return answer if outcome is None else outcome
 
     async def ledger(self, codes: Sequence[str], since_ms: int) -> list[Row] | Outcome:
-        questions = asking.ledger(self.venue, codes, since_ms)
-        if isinstance(questions, Refused):
-            return Outcome(Kind.REJECTED, questions.rejection, questions.words)
-        return await self._all(questions)
+        now_ms = int(self._ccxt.milliseconds())
+        return await self._all(asking.ledger(self.venue, codes, since_ms, now_ms))
+
+    async def fees(self) -> dict[str, tuple[int, int]] | Outcome:
+        """Of each pair: what a taker pays and what a maker, in millionths, rounded against us."""
+        rates: dict[str, tuple[int, int]] = {}
+        for request in asking.fees(self.venue, self.pairs):
+            answer, outcome, heard = await self._asked(request)
+            if outcome is not None:
+                return outcome
+            try:
+                told = dict.fromkeys(request.arguments, answer) or answer
+                for pair in request.arguments or self.pairs:
+                    rates[pair] = _ppm(told[pair]["taker"]), _ppm(told[pair]["maker"])
+            except MISREAD as error:
+                return outcomes.judged(error, request, heard)
+        return rates
 
     async def _told(self, request: Request) -> Outcome:
         _, error, heard = await self._called(request)
@@ -125,10 +138,10 @@ class Wire:
             if page is None:
                 return rows
             page = page if isinstance(page, list) else [page]
-            if request.verb is Verb.LIST and len(page) != len(at(heard.body, request.proof)):
-                return Outcome(Kind.UNKNOWN, words=f"{request.method}: ccxt left rows out")
-            rows += page
             try:
+                if request.verb is Verb.LIST and len(page) != question.held(heard.body):
+                    return Outcome(Kind.UNKNOWN, words=f"{request.method}: ccxt left rows out")
+                rows += [entry for row in page for entry in question.told(row)]
                 following = question.follow(request, heard.body)
             except MISREAD as error:
                 return outcomes.judged(error, request, heard)
@@ -175,6 +188,18 @@ class Wire:
         if heard is not None:
             heard.answers.append((status, body))
         return self._answered(status, reason, url, method, headers, body, *more)
+
+
+def _ppm(rate: object) -> int:
+    """A float stands for its shortest text; raise ValueError or ArithmeticError for what is none.
+
+    >>> _ppm(0.0026), _ppm("0.00007125"), _ppm(-0.00001)
+    (2600, 72, -10)
+    """
+    number = Decimal(str(rate))
+    if not abs(number) < 1:
+        raise ValueError(f"{rate!r} is no rate of a fee.")
+    return int(number.scaleb(6).to_integral_value(ROUND_CEILING))
 
 
 def _rounded(ccxt: Any, request: Request) -> Outcome | None:

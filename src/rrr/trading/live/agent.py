@@ -1,0 +1,299 @@
+"""No order leaves before its intent is on the disk; nothing is believed but the venue's own word.
+
+The agent is the venue of a live session. `intend` names each order and writes it with the rows that
+decided it; after their commit `carry` hands it on, and never waits. What comes back (an
+acknowledgement, a refusal, silence) becomes a report; whatever moves or is in doubt is attended to
+until the venue's own word settles it. What the account says is read by one function, `reconciled`,
+against the state as it is when its turn comes, and enters as events. A moment of the agent's is
+therefore made late: by whoever decides, from the state before it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+from rrr.core.events import Close, Event
+from rrr.core.orders import NO_REPORT, Cancel, Kind, Order, Report, Side, Status, is_stop
+from rrr.core.state import State
+from rrr.database.live import Known, Progress
+from rrr.database.sessions import Unit
+from rrr.trading.engine.engine import Engine, Late, Moment
+from rrr.trading.engine.paper import Record
+from rrr.trading.engine.venue import Work
+from rrr.trading.live import ids, outcomes
+from rrr.trading.live.claims import Claims, Reading
+from rrr.trading.live.gate import Gate, Rank
+from rrr.trading.live.inquiry import Inquiry
+from rrr.trading.live.memory import OVER, Memory, named
+from rrr.trading.live.outcomes import Outcome
+from rrr.trading.live.protection import Protection
+from rrr.trading.live.reconcile import reconciled, working
+from rrr.trading.live.seen import Frozen, Seen, Settled, Why
+from rrr.trading.live.spelling import Refused, Request, Rules, cancelled, spelled
+from rrr.trading.live.walls import Wall
+from rrr.trading.live.wire import Wire
+
+Told = Callable[[str, str, dict[str, Any]], None]
+
+AGAIN_S: Final = (0.25, 1.0, 3.0)  # after a refusal that the next moment may take back
+REFUSED_S_MAX: Final = 60.0
+PASSING: Final = ("InvalidNonce", "RateLimitExceeded", "DDoSProtection")
+
+
+@dataclass(slots=True)
+class Errand:
+    order: Order
+    request: Request | Refused
+    over: asyncio.Event = field(default_factory=asyncio.Event)  # its outcome was told
+
+
+@dataclass(slots=True)
+class Agent:
+    """`attach` it to its engine before anything is decided; `start`, then `run` it."""
+
+    wire: Wire
+    units: tuple[Unit, ...]
+    tag: str
+    wall: Wall
+    clock: Callable[[], int]  # of the venue
+    monotonic_ms: Callable[[], int]
+    told: Told
+    dedicated: bool = False
+    wait: Callable[[float], Awaitable[None]] = asyncio.sleep
+    gate: Gate = field(default_factory=Gate)
+    protection: Protection = field(default_factory=Protection)
+    mode: str = "live"
+    engine: Engine = field(init=False)
+    memory: Memory = field(init=False)
+    inquiry: Inquiry = field(init=False)
+    deliver: Callable[[Late], Awaitable[None]] = field(init=False)
+    attend: Callable[[int], None] = field(init=False)  # of whoever watches over orders
+    poke: Callable[[], None] = field(init=False)
+    frozen: tuple[Frozen, ...] = ()
+    errands: dict[int, Errand] = field(default_factory=dict)
+    outbox: asyncio.Queue[Order | Cancel] = field(default_factory=asyncio.Queue)
+    under_way: int = 0
+    idle: asyncio.Event = field(default_factory=asyncio.Event)  # nothing is under way
+    refusals: dict[int, int] = field(default_factory=dict)  # exits, in a row, by instrument
+
+    @property
+    def venue(self) -> str:
+        return self.wire.venue
+
+    def attach(self, engine: Engine, memory: Memory) -> None:
+        self.engine, self.memory = engine, memory
+        sequence_of = partial(ids.sequence_of, self.venue, self.tag)
+        coins = dict.fromkeys(coin for unit in self.units for coin in (unit.quote, unit.base))
+        reading = Reading(self.units, sequence_of)
+        self.inquiry = Inquiry(self.wire, reading, self.clock, tuple(coins))
+        self.deliver = self._decided
+        self.idle.set()
+
+    async def _decided(self, late: Late) -> None:
+        """While nobody else decides."""
+        if moments := late(self.engine.decided.state):
+            await self.engine.take(moments)
+
+    def intend(self, record: Record) -> Work | None:
+        orders = [item for item in record if isinstance(item, Order)]
+        if not orders:
+            return None
+        at_ms = self.clock()
+        return self.memory.intend([self._meant(order, at_ms) for order in orders])
+
+    async def carry(self, record: Record, state: State) -> None:
+        self.protection.look(state, self.monotonic_ms())
+        for item in record:
+            if isinstance(item, Order | Cancel):
+                self.under_way += 1
+                self.idle.clear()
+                self.outbox.put_nowait(item)
+            elif isinstance(item, Close):
+                self.poke()  # a price may have reached what rests
+
+    async def run(self) -> None:
+        """Do what was carried here, each errand by itself, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                item = await self.outbox.get()
+                tasks.create_task(self._errand(item))
+
+    async def settle(
+        self, claims: Claims, *, starting: bool = False, gone: frozenset[int] = frozenset()
+    ) -> Settled:
+        """Let the book meet what the venue says, in its turn."""
+        told: asyncio.Future[Settled] = asyncio.get_running_loop().create_future()
+
+        def late(state: State) -> list[Moment]:
+            seen = Seen(
+                state,
+                self.memory.notes,
+                self.memory.began_ms,
+                self.dedicated,
+                starting,
+                gone,
+                self.engine.head.at_ms,
+            )
+            settled = reconciled(seen, claims)
+            told.set_result(settled)
+            self._freeze(settled, claims)
+            if settled.nothing:
+                return []
+            events: tuple[Event, ...] = (*settled.reports, *settled.flows)
+            return [Moment(events, also=self.memory.take(settled, claims.at_ms))]
+
+        await self.deliver(late)
+        return await told
+
+    async def recall(self, sequence: int) -> None:
+        """Call an order back, by the venue's name for it or by ours."""
+        known, order = self.memory.known[sequence], self.order_of(sequence)
+        if known.progress in OVER or order is None:
+            return
+        rules = self._rules(known.instrument)
+        request = cancelled(self.venue, order, rules, known.client_id, known.venue_id)
+        if isinstance(request, Request):  # else it must be looked up first
+            async with self.gate.turn(Rank.EXIT):
+                await self.wire.cancel(request)
+
+    def order_of(self, sequence: int) -> Order | None:
+        """As the book has it, or as it left."""
+        found = (one for one in working(self.engine.decided.state) if one.sequence == sequence)
+        errand = self.errands.get(sequence)
+        return next(found, errand.order if errand else None)
+
+    def _meant(self, order: Order, at_ms: int) -> Known:
+        """Give it its name; what must not leave is told so once this is committed."""
+        rules = self._rules(order.instrument)
+        name = ids.client_id(self.venue, self.tag, order.sequence)
+        request = spelled(self.venue, order, rules, name)
+        if isinstance(request, Request):
+            request = self.wall.meet(order, rules.instrument, at_ms) or request
+        self.errands[order.sequence] = Errand(order, request)
+        stays = isinstance(request, Refused)
+        return named(order, name, at_ms, Progress.NEW if stays else Progress.SENDING)
+
+    async def _errand(self, item: Order | Cancel) -> None:
+        try:
+            if isinstance(item, Order):
+                await self._send(item)
+            else:
+                if errand := self.errands.get(item.sequence):
+                    await errand.over.wait()  # it is not there yet
+                await self.recall(item.sequence)
+                self.attend(item.sequence)
+        finally:
+            self.under_way -= 1
+            if not self.under_way:
+                self.idle.set()
+
+    async def _send(self, order: Order) -> None:
+        errand = self.errands[order.sequence]
+        if isinstance(errand.request, Refused):
+            outcome = Outcome(outcomes.Kind.REJECTED, *errand.request)
+        else:
+            outcome = await self._sent(errand.request)
+        await self.deliver(partial(self._heard, order, outcome))
+        errand.over.set()
+        if outcome.kind is outcomes.Kind.REJECTED:
+            self.errands.pop(order.sequence)
+            if order.side == Side.SELL:
+                await self._again(order, outcome.rejection)
+            return
+        self.refusals.pop(order.instrument, None)
+        if outcome.kind is outcomes.Kind.UNKNOWN or order.kind in (Kind.TAKE, Kind.MARKET):
+            self.attend(order.sequence)
+
+    async def _sent(self, request: Request) -> Outcome:
+        """Said once; said again only where the venue has surely not taken it, and may at once."""
+        rank = Rank.EXIT if request.urgent else Rank.ENTRY
+        for pause_s in AGAIN_S:
+            async with self.gate.turn(rank):
+                outcome = await self.wire.send(request)
+            passing = any(word in outcome.words for word in PASSING[: 3 if request.urgent else 1])
+            if outcome.kind is not outcomes.Kind.REJECTED or not passing:
+                return outcome
+            await self.wait(pause_s)
+        return outcome
+
+    def _heard(self, order: Order, outcome: Outcome, _: State) -> list[Moment]:
+        """What became of a sending; whatever a look at the account has found since then counts."""
+        known = self.memory.known[order.sequence]
+        if known.progress not in (Progress.NEW, Progress.SENDING):
+            return []
+        status, progress = {
+            outcomes.Kind.CONFIRMED: (Status.ACCEPTED, Progress.PLACED),
+            outcomes.Kind.REJECTED: (Status.REJECTED, Progress.REJECTED),
+            outcomes.Kind.UNKNOWN: (Status.UNKNOWN, Progress.UNKNOWN),
+        }[outcome.kind]
+        over = progress == Progress.REJECTED
+        known = known._replace(
+            progress=int(progress),
+            venue_id=outcome.venue_id,
+            settled_at_ms=self.clock() if over else 0,
+            attempts=known.attempts + 1,
+        )
+        report = self._report(order, status, outcome.rejection)
+        if progress == Progress.UNKNOWN:
+            about = {"order": order.sequence, "client_id": known.client_id}
+            text = f"order {order.sequence}: nobody knows yet whether it arrived ({outcome.words})"
+            self.told("order_unknown", text, about)
+        return [Moment((report,), outcome.words, self.memory.learn(known))]
+
+    async def _again(self, order: Order, rejection: int) -> None:
+        """Who may not sell asks again: soon, then ever more rarely; a close need not come first."""
+        i = order.instrument
+        self.refusals[i] = tries = self.refusals.get(i, 0) + 1
+        await self.wait(min(2.0**tries / 2, REFUSED_S_MAX))
+
+        def late(state: State) -> list[Moment]:
+            lane = state.lanes[i]
+            idle = not lane.order.kind and not lane.stop.kind
+            if not idle or lane.quantity < state.instruments[i].lot:
+                return []
+            return [Moment((self._report(order, Status.CANCELLED, rejection),))]
+
+        await self.deliver(late)
+
+    def _report(self, order: Order, status: Status, rejection: int) -> Report:
+        return NO_REPORT._replace(
+            at_ms=self.engine.head.at_ms,
+            instrument=order.instrument,
+            sequence=order.sequence,
+            status=int(status),
+            side=order.side,
+            rejection=int(rejection),
+        )
+
+    def _freeze(self, settled: Settled, claims: Claims) -> None:
+        """Only all balances thaw what a difference of balances froze."""
+        frozen = {*settled.frozen}
+        if not claims.balances.whole:
+            frozen |= {*self.frozen}
+        before = {(one.instrument, one.why) for one in self.frozen}
+        for one in sorted(frozen):
+            if (one.instrument, one.why) in before:
+                continue
+            before.add((one.instrument, one.why))
+            unit = self.units[one.instrument]
+            about = {"ours": one.ours, "theirs": one.theirs, "why": Why(one.why).name.lower()}
+            text = f"{unit.symbol} may only be reduced: {one.words}"
+            self.told("frozen", text, {"symbol": unit.symbol, **about})
+        freed = {one.instrument for one in self.frozen} - {one.instrument for one in frozen}
+        for i in sorted(freed):
+            symbol = self.units[i].symbol
+            self.told("thawed", f"{symbol} agrees with its venue again", {"symbol": symbol})
+        self.frozen = tuple(sorted(frozen))
+        self.wall.frozen = {one.instrument: one.words for one in self.frozen}
+
+    def _rules(self, i: int) -> Rules:
+        unit = self.units[i]
+        instrument = self.engine.decided.state.instruments[i]
+        return Rules(self.wire.pairs[i], unit.points, unit.grains, instrument)
+
+
+def urgent(order: Order | None) -> bool:
+    """Whether it protects or leaves; what nobody knows any more is a sale until it is known."""
+    return order is None or order.side == Side.SELL or bool(is_stop(order.kind))
