@@ -40,7 +40,8 @@ async def session(
     about = {"mode": mode, "since": f"{time.strftime('%Y-%m-%d %H:%M:%S %z')}"}
     try:
         with occupied(home, about) as occupy:
-            async with market_of(home, settings, teller, stop, occupy) as market:
+            sandbox = keys is not None and keys.network == "sandbox"
+            async with market_of(home, settings, teller, stop, occupy, sandbox=sandbox) as market:
                 occupy()
                 with teller.logging(home):
                     return await _traded(home, loaded, market, teller, stop, keys, new=new)
@@ -66,6 +67,8 @@ async def _traded(
         venue = live.agent if live else Paper()
         db = await stack.enter_async_context(get_db(venue.mode, home.root, read_only=False))
         life = life_of(market, loaded, db)
+        if live:
+            await live.take_over(db, terms, new=new)
         engine = await opened(db, terms, life, venue, now_ms, new=new)
         if live and not await unless(stop, live.begin(db, engine)):
             raise Stopped("It was stopped before its account was known.")

@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from rrr.config import Home, Loaded
     from rrr.database.sessions import Session
 
-# What was said to the last daemon of a session, wherever it was said.
-GIVEN = """SELECT name, value FROM settings WHERE origin <> 'default' AND run =
-    (SELECT max(s.run) FROM settings s JOIN runs r ON r.id = s.run WHERE r.session = ?)"""
-
 
 def trade(options: argparse.Namespace) -> int:
     """Trade until the market ends or somebody stops us."""
@@ -182,88 +178,6 @@ def logs(options: argparse.Namespace) -> int:
     return 0
 
 
-def tell_daemon(options: argparse.Namespace) -> int:
-    """Send a command to the daemon of this home."""
-    from rrr.api import controls
-
-    said = controls.ask(home_of(options).root, options.verb, reason=options.reason)
-    tell(options, said, lambda: str(said["said"]))
-    return 0
-
-
-def release(options: argparse.Namespace) -> int:
-    """Let an instrument be bought again, once a person has looked at what froze it."""
-    from rrr.api import controls
-    from rrr.database.holder import is_held
-
-    home = home_of(options)
-    if not is_held(home.data):
-        raise Unavailable(
-            f"No daemon answers for {home.root}, and only one that trades can release.",
-            "Start it: rrr --mode live … It looks at the venue again by itself.",
-        )
-    symbol = options.instrument.strip().upper().replace("/", "-")
-    said = controls.ask(home.root, "release", instrument=symbol, reason=options.reason)
-    tell(options, said, lambda: str(said["said"]))
-    return 0
-
-
-def panic(options: argparse.Namespace) -> int:
-    """Sell everything and halt, by the daemon, or without one; a person is asked once."""
-    home = home_of(options)
-    alone = None if options.mode == "paper" else stranded(options, home)
-    if not options.yes:
-        if not sys.stdin.isatty():
-            raise UsageError("A panic asks once, and nobody is here.", "Say rrr panic --yes.")
-        if alone is None:
-            meant = "Everything is sold at the next price, and the book is halted."
-        else:
-            meant = (
-                f"No daemon runs. Every order of {alone.name} at {alone.market} is cancelled, all"
-                " that it holds is sold there now, for real money, and the book is halted."
-            )
-        say(meant, sys.stderr)
-        say("Type yes to do it: ", sys.stderr, end="")
-        if sys.stdin.readline().strip().lower() != "yes":
-            say("Nothing was done.", sys.stderr)
-            return 0
-    if alone is None:
-        return tell_daemon(options)
-    from rrr.main import panic_alone
-
-    loaded = load(options, home)
-    stream = sys.stderr if options.json else sys.stdout
-    told, words = asyncio.run(panic_alone(home, loaded, options.reason, stream))
-    tell(options, told, lambda: f"\n{words}")
-    return 0
-
-
-def stranded(options: argparse.Namespace, home: "Home") -> "Session | None":
-    """The last live session, if it is unfinished and no daemon looks after it.
-
-    The options that nobody gives now are then those that its daemon had: the same venue, network
-    and keys are meant.
-    """
-    from rrr.config.schema import FIELDS
-    from rrr.database import sessions
-    from rrr.database.client import database_path
-    from rrr.database.holder import is_held
-    from rrr.database.opening import LIVE, connect_read_only, told
-
-    path = database_path("live", home.root)
-    if is_held(home.data) or not path.exists():
-        return None
-    with closing(connect_read_only(path, LIVE)) as connection, told(path):
-        try:
-            last = sessions.named(connection, None)
-        except NotFound:
-            return None
-        for name, value in connection.execute(GIVEN, (last.id,)):
-            if name in FIELDS and getattr(options, f"set_{name}", None) is None:
-                setattr(options, f"set_{name}", value)
-    return None if last.finished else last
-
-
 def show_config(options: argparse.Namespace) -> int:
     from rrr.config import show, show_json
 
@@ -357,9 +271,5 @@ COMMANDS = {
     "replay": ("make a session anew from its journal, and compare", replay),
     "train": ("train a model on the history before the market begins", train),
     "doctor": ("examine the house, and say what to do", doctor),
-    "halt": ("tell the daemon: no new risk", tell_daemon),
-    "resume": ("tell the daemon: go on", tell_daemon),
-    "panic": ("sell everything, and halt; with the daemon or without", panic),
-    "release": ("tell the daemon: an instrument may be bought again", release),
     "config": ("every setting in force, and where it comes from", show_config),
 }

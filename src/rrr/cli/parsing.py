@@ -16,8 +16,9 @@ from .commands import trade
 from .data import DATA
 from .options import MODE, configured
 from .research import EXPORT, RESEARCH
+from .telling import TELLING
 
-COMMANDS = {**DAEMON, "export": EXPORT, **RESEARCH, **DATA}
+COMMANDS = {**DAEMON, **TELLING, "export": EXPORT, **RESEARCH, **DATA}
 LOGS = ("trading", "system", "audit")
 SESSION = (
     ("capital", "AMOUNT", "of the quote currency, at the beginning"),

@@ -3,9 +3,9 @@
 import argparse
 import sys
 
-from rrr.core.errors import Different, StrategyBroken
+from rrr.core.errors import Different, StrategyBroken, UsageError
 
-from .commands import home_of, load, looking
+from .commands import home_of, load, looking, reading
 from .speaking import tell
 
 
@@ -128,6 +128,10 @@ def check_lookahead(options: argparse.Namespace) -> int:
 
 def costs(options: argparse.Namespace) -> int:
     """What a round trip costs, and how good a forecast must be to pay for it."""
+    if options.fit:
+        return fit(options)
+    if options.mode or options.session:
+        raise UsageError("--mode and --session are of --fit.", "Leave them out, or say --fit.")
     from rrr.backtesting.break_even import costs
     from rrr.backtesting.break_even_words import costs_in_words
     from rrr.config.venue_costs import profiles
@@ -138,6 +142,26 @@ def costs(options: argparse.Namespace) -> int:
     of = traded(home, loaded, options.volatility)
     found = costs(profiles(options.venue, home.config), of, options.notional)
     tell(options, found, lambda: costs_in_words(found))
+    return 0
+
+
+def fit(options: argparse.Namespace) -> int:
+    """What fills cost, beside what paper assumed; of live books it is remembered."""
+    from rrr.backtesting.fit import fitted
+    from rrr.backtesting.fit_words import fit_in_words
+    from rrr.database import sessions
+    from rrr.wiring.fitting import remembered
+
+    if options.venue:
+        raise UsageError(
+            f"--fit asks fills and no profile, and {options.venue} is there.", "Leave one out."
+        )
+    options.mode = options.mode or "live"
+    with reading(options) as connection:
+        found = fitted(connection, sessions.named(connection, options.session))
+    if options.mode == "live":
+        found["remembered"] = remembered(home_of(options), found)
+    tell(options, found, lambda: fit_in_words(found))
     return 0
 
 

@@ -139,6 +139,10 @@ def costs(one: argparse.ArgumentParser) -> None:
         help="a year; or else as a market that is named moved, or 66",
     )
     past(one, SEED)
+    fit = one.add_argument_group("what fills cost")
+    fit.add_argument("--fit", action="store_true", help="compare fills with what paper assumed")
+    fit.add_argument("--mode", choices=MODE["choices"], help="whose database, or else live")
+    fit.add_argument("--session", metavar="SESSION", help="by name; or else the last")
 
 
 def export(one: argparse.ArgumentParser) -> None:

@@ -73,6 +73,7 @@ class Manner:
     timeout_ms: int = 10_000
     rate_limited: bool = True
     sockets: bool = False  # listened to, where the exchange has some
+    sandbox: bool = False  # its test network is meant
     silence_ms: int = 10_000  # they are never given up before
     time_every_ms: int = 300_000  # the exchange is asked for it
     monotonic_ms: Callable[[], int] = monotonic_ms
@@ -116,6 +117,8 @@ def connect(
     if timeframe not in there:
         listed = ", ".join(each for each in get_args(Timeframe) if each in there)
         raise UsageError(f"{name} has no {timeframe} candles.", f"It has {listed}.")
+    if manner.sandbox:
+        ccxt.set_sandbox_mode(True)
     if address is not None:
         ccxt.urls["api"] = moved(ccxt.urls["api"], address)
         if address.startswith("http:"):

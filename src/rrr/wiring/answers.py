@@ -11,6 +11,7 @@ from rrr.core.errors import Unavailable
 from rrr.core.events import Verb
 from rrr.monitoring.notes import Note
 from rrr.wiring.beginning import clean
+from rrr.wiring.fitting import remember_for
 from rrr.wiring.hearing import heard_of
 from rrr.wiring.tasks import House, command
 from rrr.wiring.watching import figures_of, look
@@ -38,6 +39,8 @@ async def answer(house: House, asked: dict[str, Any]) -> dict[str, Any]:
             return pulse(house)
         case "release" if house.live is not None:
             return {"said": await released(house, house.live, asked)}
+        case "fit" if house.live is not None:
+            return await remember_for(house.db, asked, house.engine.clock())
         case "doctor":
             return {"round_trip_ms": await round_trip_ms(house.db)}
         case verb if verb in COMMANDS:

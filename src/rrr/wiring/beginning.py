@@ -74,6 +74,8 @@ async def market_of(
     teller: Teller,
     stop: asyncio.Event,
     found: Callable[[], None] = _nothing,
+    *,
+    sandbox: bool = False,
 ) -> AsyncIterator[Market]:
     """The market that is meant; `found` is called before it writes anything.
 
@@ -112,7 +114,7 @@ async def market_of(
                         address=settings.address,
                         clock_ms=now_ms,
                         told=teller.fact,
-                        manner=Manner(sockets=True),
+                        manner=Manner(sockets=True, sandbox=sandbox),
                         record=recording_of(home, name) if settings.record else None,
                         depth_levels=settings.depth_levels,
                         found=found,

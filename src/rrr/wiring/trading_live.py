@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from rrr.config import Settings
 from rrr.config.keys import Keys
-from rrr.core.errors import Unavailable
+from rrr.core.errors import NotArmed, Unavailable
 from rrr.core.events import Command, Limits, Verb
 from rrr.core.ledger import QUOTE
 from rrr.core.market import BPS, QUANTA, Instrument, cost
@@ -26,10 +26,11 @@ from rrr.data_pipeline.private_client import account, exits
 from rrr.database import live as rows
 from rrr.database import live_fits
 from rrr.database.client import Client
-from rrr.database.sessions import PRINCIPAL, Unit
+from rrr.database.sessions import PRINCIPAL, Unit, key_of
 from rrr.monitoring.notes import Level, Note
 from rrr.monitoring.words import count, figure, money, span
 from rrr.trading.engine.engine import Engine, Late, Moment
+from rrr.trading.engine.opening import Terms
 from rrr.trading.live import memory, ramp
 from rrr.trading.live.agent import Agent
 from rrr.trading.live.claims import MONEY
@@ -50,6 +51,12 @@ LOOK_S: Final = 60.0  # at the ramp
 
 CRASHES = """SELECT count(*) FROM runs
     WHERE session = ? AND ended_at_ms IS NULL AND started_at_ms > ? AND id <> ?"""
+STANDING = """SELECT s.name, s.key,
+        (SELECT coalesce(sum(worth), 0) FROM positions p
+            WHERE p.session = s.id AND p.worth > 100000000),
+        (SELECT count(*) FROM live_orders o
+            WHERE o.session = s.id AND o.state IN ('new', 'sending', 'placed', 'unknown'))
+    FROM sessions s WHERE s.finished_at_ms IS NULL ORDER BY s.id"""
 BORN = "SELECT name, started_at_ms FROM sessions WHERE id = ?"
 
 
@@ -67,6 +74,18 @@ class Live:
     law: Law | None  # that was asked for, were there no ramp; None: the book's stays
     round_trips: int = 0
     hinted: str = "no stream yet"
+
+    async def take_over(self, db: Client, terms: Terms, *, new: bool) -> None:
+        """Raise NotArmed where another book has orders or coins at the venue."""
+        key = key_of(terms.about)
+        for name, other, held, working in await db.read(STANDING):
+            if (new or other != key) and (held or working):
+                raise NotArmed(
+                    f"{name} is another book, with {count(working, 'open order')} and"
+                    f" {money(held)} {terms.units[0].quote} in coins, and nobody would look after"
+                    " them.",
+                    "Start it with the settings that it had, or end it: rrr panic --mode live.",
+                )
 
     async def begin(self, db: Client, engine: Engine) -> None:
         """Remember, look whether this is a crash loop, reconcile. Nothing has left before that."""
@@ -233,6 +252,12 @@ async def at_the_venue(
     manner = Manner(sockets=True)
     async with account(keys, settings.address, clock, manner) as ccxt:
         wire = Wire(ccxt, [f"{unit.base}/{unit.quote}" for unit in units], exits)
+        halted = [pair for pair in wire.pairs if ccxt.markets[pair].get("active") is False]
+        if halted:
+            raise NotArmed(
+                f"{keys.venue} does not trade {', '.join(halted)} now.",
+                "Take it from symbols, or start again once it does.",
+            )
         fees = await wire.fees()
         if isinstance(fees, Outcome):
             raise Unavailable(

@@ -17,7 +17,7 @@ from typing import Any, Final
 from rrr.core.events import Close, Event
 from rrr.core.orders import NO_REPORT, Cancel, Kind, Order, Report, Side, Status, is_stop
 from rrr.core.state import State
-from rrr.database.live import Known, Progress
+from rrr.database.live import Known, Outside, Progress
 from rrr.database.sessions import Unit
 from rrr.trading.engine.engine import Engine, Late, Moment
 from rrr.trading.engine.paper import Record
@@ -139,6 +139,7 @@ class Agent:
             settled = reconciled(seen, claims)
             told.set_result(settled)
             self._freeze(settled, claims)
+            self._tell(settled)
             if settled.nothing:
                 return []
             events: tuple[Event, ...] = (*settled.reports, *settled.flows)
@@ -287,6 +288,16 @@ class Agent:
             self.told("thawed", f"{symbol} agrees with its venue again", {"symbol": symbol})
         self.frozen = tuple(sorted(frozen))
         self.wall.frozen = {one.instrument: one.words for one in self.frozen}
+
+    def _tell(self, settled: Settled) -> None:
+        """What came from elsewhere; and forget errands that are done."""
+        for one in settled.foreign:
+            text = f"somebody else's {Outside(one.kind).name.lower()} in the account: {one.words}"
+            about = {"aside": one.aside, "currency": one.currency, "flow": one.flow}
+            self.told("foreign", text, {"id": one.id, **about})
+        for order in settled.orders:
+            if order.progress in OVER:
+                self.errands.pop(order.sequence, None)
 
     def _rules(self, i: int) -> Rules:
         unit = self.units[i]

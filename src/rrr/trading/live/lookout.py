@@ -35,6 +35,7 @@ ALL_S: Final = 60.0
 OVERLAP_MS: Final = 600_000  # each look at everything reaches so far back behind the last
 AGAIN_S: Final = 0.25  # the first of the waits for an order that moves; each is twice the last
 AGAIN_S_MAX: Final = 5.0
+FORGOTTEN_MS: Final = 2 * DAY_MS  # after its end nothing more is heard of an order
 UNREAD_MAX: Final = 3  # starts a ledger that cannot be read holds up
 
 
@@ -99,6 +100,7 @@ class Lookout:
 
     async def all(self) -> Settled:
         """A look at everything; where balances differ a fill may have come between: once more."""
+        self.agent.memory.forget(self.whole_at_ms - FORGOTTEN_MS)
         settled = await self._take_all(await self._still())
         if any(one.why == Why.BALANCE for one in settled.frozen):
             settled = await self._take_all(await self._still())

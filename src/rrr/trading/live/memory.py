@@ -43,6 +43,12 @@ class Memory:
             slack=self.slack,
         )
 
+    def forget(self, before_ms: int) -> None:
+        """Orders that were over by then: nobody asks so far back any more."""
+        over = [s for s, one in self.known.items() if 0 < one.settled_at_ms < before_ms]
+        for sequence in over:
+            del self.known[sequence]
+
     @property
     def open(self) -> list[Known]:
         """Orders that are not over, as far as anybody has told us."""
