@@ -30,6 +30,7 @@ class Figures:
     halted: str = ""  # why; empty while it is not
     uptime_s: float = 0.0
     lost: int = 0  # lines that no log took
+    live: str = ""  # the venue where real money moves
 
     @property
     def gain_ratio(self) -> float:
@@ -46,7 +47,8 @@ def status_line(figures: Figures) -> str:
     >>> status_line(Figures(1_704_423_600_000, 1_004_860_000_000, 10**12, 0, next_close_s=0.4))
     '2024-01-05 03:00Z  equity 10,048.60 (+0.49%)  flat  next close in 0.4 s  loop lag 0 ms'
     """
-    parts = [_time(figures)]
+    parts = [f"LIVE {figures.live}"] if figures.live else []
+    parts.append(_time(figures))
     if figures.halted:
         parts.append(f"HALTED {figures.halted}")
     parts += [_equity(figures), _positions(figures)]
@@ -72,6 +74,8 @@ def heartbeat(figures: Figures) -> Note:
         parts.append(f"training {figures.training}")
     if figures.halted:
         parts.insert(0, f"HALTED {figures.halted}")
+    if figures.live:
+        parts.insert(0, f"LIVE {figures.live}")
     if figures.lost:
         parts.append(f"{count(figures.lost, 'log line')} lost")
     level = Level.WARNING if figures.halted or figures.lost else Level.INFO

@@ -25,7 +25,7 @@ LINES: Final = {
     "unfilled": DIM,
 }  # by the name of a note
 SIGNED: Final = r"(?<![\w.])[+-][\d.,]*\d(?![\d:])( ?%)?"  # no date, and no zone's offset
-PARTS: Final = re.compile(rf"\bBUY\b|\bSELL\b|{SYNTHETIC}|HALTED|{SIGNED}")
+PARTS: Final = re.compile(rf"\bBUY\b|\bSELL\b|{SYNTHETIC}|\bLIVE\b|HALTED|{SIGNED}")
 COLUMN: Final = re.compile(r"^ +|\S  +(?=\S)")
 COLUMN_MAX: Final = 32  # where the last column of a table begins, at most
 TEXT_MIN: Final = 40  # columns that wrapped text has to itself, or it goes on far to the left
@@ -212,7 +212,7 @@ def _style(note: Note) -> str:
 def _shade(part: str) -> str:
     if part == SYNTHETIC:
         return DIM
-    if part == "HALTED":
+    if part in ("HALTED", "LIVE"):
         return BOLD_RED
     return GREEN if part == "BUY" or part[0] == "+" else RED
 

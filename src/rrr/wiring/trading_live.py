@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from rrr.config import Settings
 from rrr.config.keys import Keys
-from rrr.core.errors import NotArmed, Unavailable
-from rrr.core.events import Command, Limits, Verb
+from rrr.core.errors import NotArmed, RRRError, Unavailable
+from rrr.core.events import Command, Event, Limits, Listing, Verb
 from rrr.core.ledger import QUOTE
 from rrr.core.market import BPS, QUANTA, Instrument, cost
 from rrr.core.state import Halt, Law, State
@@ -34,6 +34,7 @@ from rrr.trading.engine.opening import Terms
 from rrr.trading.live import memory, ramp
 from rrr.trading.live.agent import Agent
 from rrr.trading.live.claims import MONEY
+from rrr.trading.live.gate import Rank
 from rrr.trading.live.hints import hints
 from rrr.trading.live.ids import session_tag
 from rrr.trading.live.lookout import Lookout
@@ -88,7 +89,17 @@ class Live:
                 )
 
     async def begin(self, db: Client, engine: Engine) -> None:
-        """Remember, look whether this is a crash loop, reconcile. Nothing has left before that."""
+        """Remember, look whether this is a crash loop, reconcile. Nothing has left before that.
+
+        Whoever is stopped here, or lacks something, was no crash.
+        """
+        try:
+            await self._begun(db, engine)
+        except (RRRError, asyncio.CancelledError):
+            await engine.end(False, lambda _: {})
+            raise
+
+    async def _begun(self, db: Client, engine: Engine) -> None:
         agent, key = self.agent, (engine.session.id, PRINCIPAL)
         now_ms, currencies = agent.clock(), 1 + len(agent.units)
 
@@ -193,9 +204,32 @@ class Live:
         self.teller.note(Note("system", "crash_loop", text, level=Level.WARNING))
 
     async def _watch(self, db: Client, engine: Engine) -> None:
+        day = self.agent.clock() // DAY_MS
         while True:
             await self._climb(db, engine)
             await self.agent.wait(LOOK_S)
+            if self.agent.clock() // DAY_MS != day:
+                day = self.agent.clock() // DAY_MS
+                await self._pay(engine)
+
+    async def _pay(self, engine: Engine) -> None:
+        """What the account pays may be another each day."""
+        async with self.agent.gate.turn(Rank.QUESTION):
+            fees = await self.wire.fees()
+        if isinstance(fees, Outcome):
+            return  # asked again tomorrow; the fills say what was paid
+        self.fees = fees
+
+        def late(state: State) -> Sequence[Moment]:
+            now = paying(self, state.instruments)
+            changed: list[Event] = [
+                Listing(engine.head.at_ms, one._replace(version=one.version + 1))
+                for one, was in zip(now, state.instruments, strict=True)
+                if one != was
+            ]
+            return [Moment(changed, "the account pays other fees")] if changed else []
+
+        await self.agent.deliver(late)
 
     async def _climb(self, db: Client, engine: Engine) -> None:
         """The ramp ends, or begins anew, by an event; its cap is the wall's too."""

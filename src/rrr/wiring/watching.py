@@ -140,4 +140,5 @@ def figures_of(house: House, seen: Seen, health: Health | None) -> Figures:
         next_close_s=next_s,
         halted=Halt(account.halted).name.lower() if account.halted else "",
         uptime_s=round(time.monotonic() - house.started_s, 1),
+        live=house.live.agent.venue if house.live else "",
     )
