@@ -125,6 +125,6 @@ def _detail(figures: Figures) -> dict[str, Any]:
         **{
             name: getattr(figures, name)
             for name in ("feed", "memory_mb", "lag_p99_ms", "lag_max_ms", "rows", "signals")
-            + ("training", "next_close_s", "halted", "uptime_s", "lost")
+            + ("training", "next_close_s", "halted", "uptime_s", "lost", "live")
         },
     }
