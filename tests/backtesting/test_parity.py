@@ -12,24 +12,13 @@ import pytest
 from rrr.backtesting import parity
 from rrr.backtesting.parity import Stretch, Verdict
 from rrr.core.errors import JournalBroken
-from rrr.core.events import Close, Detail, Signal
-from rrr.core.orders import Order, Report, is_stop
+from rrr.core.events import Close, Signal
+from rrr.core.orders import Order, Report
 from rrr.database import sessions
 from rrr.database.journal import KINDS, NAMES, Pen, Row
 from rrr.trading.engine import opening
-from rrr.trading.engine.engine import Moment
-from tests.builders import HOUR, LAW, candle
-from tests.storm.lives import (
-    INSTRUMENTS,
-    ask,
-    lived,
-    living,
-    moments,
-    replayed,
-    session_of,
-    spoil,
-    terms,
-)
+from tests.builders import LAW
+from tests.storm.lives import INSTRUMENTS, ask, lived, living, replayed, session_of, spoil, terms
 
 pytestmark = pytest.mark.slow
 
@@ -77,20 +66,6 @@ async def test_changed_limits_and_fees_are_events_and_replay_identical(path: Pat
     assert fees[0][0] >= 2_000
     verdict = replayed(path)
     assert (verdict.identical, verdict.state_hash) == (True, whole)
-
-
-async def test_a_life_that_ends_inside_a_candle_is_identical_too(path: Path) -> None:
-    """A stop that a finer candle filled, and no close since."""
-    async with living(path) as engine:
-        for moment in moments():
-            await engine.take([moment])
-            if held := [i for i, lane in enumerate(engine.state.lanes) if is_stop(lane.stop.kind)]:
-                break
-        lane, at_ms = engine.state.lanes[held[0]], engine.head.at_ms
-        fine = candle(lane.mark, low=lane.stop.price // 2, of=held[0])
-        await engine.take([Moment((Detail(at_ms + HOUR // 4, at_ms, (fine,)),))])
-    assert ask(path, "SELECT count(*) FROM fills WHERE at_ms > ?", at_ms) == [(1,)]
-    assert replayed(path).identical
 
 
 async def test_unchanged_terms_are_no_events(path: Path) -> None:
