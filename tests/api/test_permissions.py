@@ -15,7 +15,7 @@ GOOD: dict[str, Any] = {
         "result": {
             "api_key_name": "rrr",
             "permissions": ["query-funds", "query-open-trades", "modify-trades", "close-trades"],
-            "ip_allowlist": ["192.0.2.7"],
+            "ipAllowlist": ["192.0.2.7"],
         },
     },
     "coinbase": {"can_view": True, "can_trade": True, "can_transfer": False},
@@ -96,7 +96,7 @@ def test_keys_that_may_not_trade_are_seen(venue: str, answer: object) -> None:
 @pytest.mark.parametrize(
     ("venue", "answer"),
     [
-        ("kraken", changed("kraken", "result", "ip_allowlist", to=[])),
+        ("kraken", changed("kraken", "result", "ipAllowlist", to=[])),
         ("binance", changed("binance", "ipRestrict", to=False)),
         ("bybit", changed("bybit", "result", "ips", to=["*"])),
         ("bybit", changed("bybit", "result", "ips", to=[])),

@@ -6,7 +6,7 @@ import hmac
 from typing import Final, NamedTuple
 
 READS: Final = frozenset({"query-funds", "query-open-trades", "query-closed-trades"})
-MORE: Final = frozenset({"query-ledger", "access-websockets"})
+MORE: Final = frozenset({"query-ledger", "create-ws-token"})
 TRADES: Final = frozenset({"modify-trades", "close-trades"})
 WITHDRAWS: Final = frozenset({"withdraw-funds", "add-funds"})
 

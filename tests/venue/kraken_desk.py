@@ -231,7 +231,7 @@ class KrakenDesk(Clerk):
 
     def key_info(self, said: Said, now_ms: int) -> Any:
         key = KEYS[said["key"]]
-        about = {"api_key_name": key.name, "api_key": key.key, "ip_allowlist": ["127.0.0.1"]}
+        about = {"api_key_name": key.name, "api_key": key.key, "ipAllowlist": ["127.0.0.1"]}
         return {**about, "permissions": sorted(key.may)}
 
     def _in_pace(self, asked: Asked, key: Key, now_ms: int) -> bool:
@@ -335,7 +335,7 @@ METHODS: Final = {
     "QueryTrades": Method(KrakenDesk.query_trades, "query-closed-trades"),
     "Ledgers": Method(KrakenDesk.ledgers, "query-ledger", 2),
     "TradeVolume": Method(KrakenDesk.volume, "query-funds"),
-    "GetWebSocketsToken": Method(KrakenDesk.token, "access-websockets"),
+    "GetWebSocketsToken": Method(KrakenDesk.token, "create-ws-token"),
     "GetApiKeyInfo": Method(KrakenDesk.key_info),
 }
 

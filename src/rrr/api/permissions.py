@@ -14,10 +14,15 @@ from rrr.core.errors import NotArmed
 _KRAKEN_HARMLESS: Final = frozenset(
     {
         *("query-funds", "query-open-trades", "query-closed-trades", "query-ledger"),
-        *("modify-trades", "close-trades", "export-data", "access-websockets", "access-websocket"),
+        *("modify-trades", "close-trades", "export-data", "create-ws-token"),
     }
 )
-_KRAKEN_MOVES: Final = frozenset({"withdraw-funds", "add-funds", "earn-funds"})
+_KRAKEN_MOVES: Final = frozenset(
+    {
+        *("withdraw-funds", "add-funds", "earn-funds"),
+        *("add-withdraw-address", "update-withdraw-address"),
+    }
+)
 _MISREAD: Final = (KeyError, IndexError, TypeError, AttributeError, ValueError)
 
 
@@ -59,7 +64,7 @@ def _kraken(answer: Any) -> Allowed:
     if words - _KRAKEN_HARMLESS - _KRAKEN_MOVES:
         raise ValueError("a word that nobody knows")
     return Allowed(
-        "modify-trades" in words, bool(words & _KRAKEN_MOVES), _ips(result, "ip_allowlist")
+        "modify-trades" in words, bool(words & _KRAKEN_MOVES), _ips(result, "ipAllowlist")
     )
 
 

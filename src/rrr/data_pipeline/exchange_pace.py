@@ -47,7 +47,8 @@ def serving(name: str) -> Serving:
 class Requests:
     """Stands in for ccxt's own limiter, which knows no reserve and follows a clock that may jump.
 
-    `rate_limit_ms` is ccxt's: what a request of weight one costs.
+    `rate_limit_ms` is ccxt's: what a request of weight one costs. `burst`: what may come at once
+    where the exchange says so, in weights; 0: what five seconds bring.
     """
 
     def __init__(
@@ -56,9 +57,14 @@ class Requests:
         rate_limit_ms: float,
         monotonic_ms: Callable[[], int],
         wait: Callable[[float], Awaitable[object]],
+        *,
+        burst: int = 0,
     ) -> None:
         self._per_minute = max(int(MINUTE_MS * _PARTS / rate_limit_ms), 4 * _BURST)
         self._burst = self._per_minute // _BURST
+        if burst:  # that comes on top of a minute's
+            self._burst = burst * _PARTS
+            self._per_minute += self._burst
         self._reserve = self._burst // _RESERVE
         self._budget = Budget(self._per_minute, burst=self._burst, reserve=self._reserve)
         self._used = serving(name).used

@@ -4,7 +4,7 @@ Stamps never repeat and never go back, whatever the clock does: venues that coun
 request that comes with an older one for a replay, and refuse it.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
@@ -17,6 +17,9 @@ from rrr.data_pipeline.exchange_troubles import Trouble
 
 RECEIVE_MS: Final = 5_000  # how old a request may be when it arrives; Binance advises no more
 PAUSE_S: Final = 5.0  # after a 429 that names no time
+# docs.kraken.com, "Spot REST rate limits": a counter of 15 points that falls by a third of one a
+# second (Starter); ccxt counts three weights a point.
+BURSTS: Final[Mapping[str, int]] = {"kraken": 45}
 TIMEOUT_MS: Final = 10_000
 
 Dressed = Callable[[Any], None]
@@ -71,7 +74,13 @@ async def account(
     wanted = ccxt.options.get("fetchMarkets")
     if isinstance(wanted, dict) and "types" in wanted:
         wanted["types"] = ["spot"]
-    requests = Requests(keys.venue, ccxt.rateLimit, manner.monotonic_ms, manner.wait)
+    requests = Requests(
+        keys.venue,
+        ccxt.rateLimit,
+        manner.monotonic_ms,
+        manner.wait,
+        burst=BURSTS.get(keys.venue, 0),
+    )
     _pace(ccxt, requests)
     try:
         await _markets(ccxt, keys.venue)

@@ -258,15 +258,16 @@ class Live:
             if lane.quantity
         ]
         here = ", ".join(held) or "flat"
-        doubt = len(self.lookout.attended)
+        doubt = self.lookout.in_doubt
         return here + (f", {count(doubt, 'order')} in doubt" if doubt else "")
 
     def _moved(self, reason: str) -> None:
         self.hinted = reason
+        self.lookout.hears = True
         self.agent.poke()
 
     def _fact(self, name: str, text: str, detail: dict[str, Any]) -> None:
-        self.hinted = text
+        self.hinted, self.lookout.hears = text, name != "hints_lost"
         self.teller.fact(name, text, detail)
 
 

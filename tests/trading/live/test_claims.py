@@ -193,6 +193,9 @@ def test_what_is_filled_may_be_untold_and_somebody_elses_market_may_be_any() -> 
         ({"type": "advanced_trade_fill"}, None),
         ({"status": "pending"}, None),
         ({"status": "failed"}, None),
+        ({"status": "8", "type": "deposit"}, None),
+        ({"status": "waiting_for_clearing"}, None),
+        ({"status": None}, -100_5000_0000),
         ({"currency": "EUR"}, None),
     ],
 )
@@ -205,6 +208,11 @@ def test_a_movement_that_nobody_knows_is_refused() -> None:
     with pytest.raises(DataError, match="ledger entry L1 'margin'"):
         claims.movement({**ENTRY, "type": "margin"}, READING)
     assert not claims.movements([{**ENTRY, "type": "margin"}], READING).whole
+
+
+def test_a_movement_whose_state_nobody_knows_is_refused() -> None:
+    with pytest.raises(DataError, match="ledger entry L1 'transaction', 'dancing'"):
+        claims.movement({**ENTRY, "status": "dancing"}, READING)
 
 
 def test_balances_are_totals_and_a_coin_that_is_not_named_is_not_there() -> None:

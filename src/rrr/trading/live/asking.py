@@ -73,6 +73,21 @@ def look_up(venue: str, pair: str, kind: int, client_id: str, since_ms: int) -> 
     return [_found(pair, ("data", 0, "ordId"), {"clientOrderId": client_id})]
 
 
+def find(venue: str, pair: str, kind: int, venue_id: str) -> Question | None:
+    """One question for one order, by the venue's own name for it; None where it takes more."""
+    speech(venue)
+    match venue:
+        case "kraken":
+            path: Path = ("result", venue_id, "status")
+        case "binance":
+            path = ("orderId",)
+        case "coinbase":
+            path = ("order", "order_id")
+        case _:
+            return None
+    return Question(Request(Verb.FIND, "fetch_order", (venue_id, pair), {}, path), _never)
+
+
 def open_orders(venue: str, pairs: Sequence[str]) -> list[Question]:
     speech(venue)
     verb = "fetch_open_orders"
@@ -137,6 +152,13 @@ def trades(venue: str, pairs: Sequence[str], since_ms: int) -> list[Question]:
         case "bybit":
             return [_of_bybit(verb, pair, _PAGE, since_ms) for pair in pairs]
     return [_of_okx(verb, pair, since_ms) for pair in pairs]
+
+
+def accounts(venue: str) -> Question | None:
+    """Where each coin has an account of its own, whoever asks for its ledger must know it."""
+    if venue != "coinbase":
+        return None
+    return _listed("load_accounts", (True,), ("accounts",), _only_if_all)
 
 
 def balances(venue: str) -> Request:
@@ -298,6 +320,11 @@ def _by_row(request: Request, body: Any) -> Request | None:
 def _only_if_last(request: Request, body: Any) -> Request | None:
     """Conversions go on where nobody can ask for them."""
     return request if body.get("moreData") is not False else None
+
+
+def _only_if_all(request: Request, body: Any) -> Request | None:
+    """More accounts than it tells at once are more than anybody has."""
+    return request if body.get("has_next") is not False else None
 
 
 def _only_if_few(request: Request, body: Any) -> Request | None:

@@ -79,11 +79,14 @@ class Inquiry:
         """
         at_ms, pair = self.clock(), self.wire.pairs[order.instrument]
         async with turn():
-            rows = await self.wire.look_up(pair, kind, order.client_id, since_ms)
+            rows = await self.wire.find(pair, kind, order.venue_id)
+        if not rows:
+            async with turn():
+                rows = await self.wire.look_up(pair, kind, order.client_id, since_ms)
         if isinstance(rows, Outcome):
             return rows
         told = claims.orders(rows, self.reading, since_ms)
-        ours = [one for one in told.items if one.sequence == order.sequence]
+        ours = [one for one in told.items if order.sequence == one.sequence or is_named(one, order)]
         working = tuple(one for one in ours if one.standing in OPEN)
         over = tuple(one for one in ours if one.standing not in OPEN)
         found = UNASKED._replace(
@@ -101,6 +104,11 @@ class Inquiry:
             if isinstance(rows, Outcome)
             else claims.orders(rows, self.reading, since_ms)
         )
+
+
+def is_named(one: OrderClaim, order: Known) -> bool:
+    """Whether it bears the venue's name of our order."""
+    return one.venue_id == order.venue_id and one.instrument == order.instrument
 
 
 def troubles(found: Claims) -> list[str]:

@@ -6,7 +6,8 @@ everything, once a minute. An order is missing only after the look-up protocol o
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -29,9 +30,10 @@ from rrr.trading.live.seen import Settled, Why
 from rrr.trading.live.spelling import decimal
 from rrr.trading.live.walls import DAY_MS
 
-GLANCE_S: Final = 5.0
+GLANCE_S: Final = 10.0
 HINTED_S: Final = 0.5  # hints that come together are one
-ALL_S: Final = 60.0
+ALL_S: Final = 120.0
+HEARD_S: Final = 60.0  # from one glance to the next while a stream tells what moves
 OVERLAP_MS: Final = 600_000  # each look at everything reaches so far back behind the last
 AGAIN_S: Final = 0.25  # the first of the waits for an order that moves; each is twice the last
 AGAIN_S_MAX: Final = 5.0
@@ -50,6 +52,7 @@ class Lookout:
     _waiting: list[int] = field(default_factory=list)  # to be attended once this runs
     _begin: Callable[[int], object] | None = None
     unheard: asyncio.Event = field(default_factory=asyncio.Event)  # REST knew it, no stream did
+    hears: bool = False  # a stream that tells what moves
     _silent: bool = False
     _all_due: bool = False
 
@@ -76,7 +79,8 @@ class Lookout:
         """Look until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             self._begin = lambda sequence: tasks.create_task(self._attending(sequence))
-            for sequence in self._waiting:
+            waiting, self._waiting = self._waiting, []
+            for sequence in waiting:
                 self.attend(sequence)
             at_ms = self.agent.monotonic_ms()
             while True:
@@ -126,6 +130,11 @@ class Lookout:
             for again in tuple(self.attended.values()):
                 again.set()
             await self.agent.wait(AGAIN_S)
+
+    @property
+    def in_doubt(self) -> int:
+        """Orders that move, or that nobody knows the place of."""
+        return len({*self.attended, *self._waiting})
 
     def look_at_all(self) -> None:
         """At everything, and soon."""
@@ -211,7 +220,7 @@ class Lookout:
         agent, known = self.agent, self.agent.memory.known[sequence]
         order = agent.order_of(sequence)
         rank = Rank.EXIT if urgent(order) else Rank.ENTRY
-        turn = partial(agent.gate.turn, rank)
+        turn = partial(self._turn, rank)
         since_ms = (known.sending_at_ms or agent.clock()) - CLOCKS_MS
         kind = order.kind if order else int(Kind.TAKE)
         found = await agent.inquiry.one(turn, known, kind, since_ms)
@@ -232,6 +241,13 @@ class Lookout:
             agent.told("order_not_placed", text, {"order": sequence})
         return search
 
+    @asynccontextmanager
+    async def _turn(self, rank: Rank) -> AsyncIterator[None]:
+        """What is asked about an exit may spend the reserve of the pace."""
+        async with self.agent.gate.turn(rank):
+            with self.agent.wire.exits() if rank == Rank.EXIT else nullcontext():
+                yield
+
     def _rests(self, sequence: int) -> bool:
         """Whether nothing of it is in doubt, and it does not move."""
         known = self.agent.memory.known[sequence]
@@ -247,7 +263,7 @@ class Lookout:
 
     async def _pause(self) -> bool:
         """Until the next look is due, or something hints at one; whether something did."""
-        hinted = await _set_within(self._hinted, GLANCE_S)
+        hinted = await _set_within(self._hinted, HEARD_S if self.hears else GLANCE_S)
         if hinted:
             await self.agent.wait(HINTED_S)
         self._hinted.clear()

@@ -18,10 +18,15 @@ _FIRST_MS: Final = 500  # from one round to the next: doubled, up to what one mi
 
 
 class Patience(NamedTuple):
-    """Longer than recvWindow and the lag of the venue's replicas together."""
+    """Longer than recvWindow and the lag of the venue's replicas together.
+
+    What was sent twice as long ago is on no way and behind no replica any more: two misses do.
+    """
 
     misses: int = 4
     span_ms: int = 60_000
+    old_misses: int = 2
+    old_apart_ms: int = 5_000
 
     @property
     def apart_ms(self) -> int:
@@ -64,17 +69,23 @@ def heard(search: Search, round: Round, patience: Patience = PATIENCE) -> Search
     ...     search = heard(search, Round(second * 1_000, whole=True, found=False, maybe=False))
     >>> Verdict(search.verdict).name, search.misses
     ('NOT_PLACED', 4)
+    >>> search = heard(Search(0), Round(300_000, whole=True, found=False, maybe=False))
+    >>> Verdict(heard(search, Round(305_000, True, False, False)).verdict).name
+    'NOT_PLACED'
     """
     now = search._replace(rounds=search.rounds + 1, asked_at_ms=round.asked_at_ms)
     if round.found:
         return now._replace(verdict=int(Verdict.LANDED))
     if search.verdict != Verdict.UNKNOWN or not round.whole or round.maybe:
         return now
-    if round.asked_at_ms < max(search.missed_at_ms, search.sent_at_ms) + patience.apart_ms:
+    since_ms = round.asked_at_ms - search.sent_at_ms
+    apart_ms, misses = patience.apart_ms, patience.misses
+    if since_ms >= 2 * patience.span_ms:
+        apart_ms, misses = patience.old_apart_ms, patience.old_misses
+    if round.asked_at_ms < max(search.missed_at_ms, search.sent_at_ms) + apart_ms:
         return now
     now = now._replace(misses=search.misses + 1, missed_at_ms=round.asked_at_ms)
-    long_enough = round.asked_at_ms - search.sent_at_ms >= patience.span_ms
-    if now.misses >= patience.misses and long_enough:
+    if now.misses >= misses and since_ms >= patience.span_ms:
         return now._replace(verdict=int(Verdict.NOT_PLACED))
     return now
 

@@ -51,7 +51,7 @@ class Wire:
         self.venue: str = ccxt.id
         self.pairs = tuple(pairs)
         self._ccxt = ccxt
-        self._exits = exits
+        self.exits = exits
         self._fetch, self._answered = ccxt.fetch, ccxt.on_rest_response
         ccxt.fetch, ccxt.on_rest_response = self._leaves, self._comes
 
@@ -82,6 +82,16 @@ class Wire:
             return Outcome(Kind.UNKNOWN, words=f"{self.venue} answers with another order")
         return list({row.get("id"): row for row in ours}.values())
 
+    async def find(self, pair: str, kind: int, venue_id: str) -> list[Row] | Outcome:
+        """The order of this name of the venue's own, by one question; nothing proves nothing."""
+        question = asking.find(self.venue, pair, kind, venue_id)
+        if question is None or not venue_id:
+            return []
+        rows = await self._all([question])
+        if isinstance(rows, Outcome):
+            return rows
+        return [row for row in rows if row.get("id") == venue_id]
+
     async def open_orders(self) -> list[Row] | Outcome:
         return await self._all(asking.open_orders(self.venue, self.pairs))
 
@@ -97,6 +107,12 @@ class Wire:
 
     async def ledger(self, codes: Sequence[str], since_ms: int) -> list[Row] | Outcome:
         now_ms = int(self._ccxt.milliseconds())
+        if (question := asking.accounts(self.venue)) is not None:
+            there = await self._all([question])
+            if isinstance(there, Outcome):
+                return there
+            named = {row.get("code") for row in there}
+            codes = [code for code in codes if code in named]  # the others never held anything
         return await self._all(asking.ledger(self.venue, codes, since_ms, now_ms))
 
     async def fees(self) -> dict[str, tuple[int, int]] | Outcome:
@@ -164,7 +180,7 @@ class Wire:
         from ccxt.base.errors import BaseError
 
         heard = Heard()
-        with self._exits() if request.urgent else nullcontext():
+        with self.exits() if request.urgent else nullcontext():
             token = _heard.set(heard)
             try:
                 method = getattr(self._ccxt, request.method)

@@ -1,0 +1,230 @@
+"""Two journals of the same closes say the same of every lane, or the row is named.
+
+Of each leg only what it wrote to its disk is read. Its events are folded once more, so that the
+states at each close are those which the journal alone leaves. What must differ is in `ALLOWED`,
+with its reason, and is counted; anything else is a difference.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from rrr.core.events import Close, Decision, Event, Halted, Refused
+from rrr.core.kernel import step
+from rrr.core.orders import Cancel, Cause, Kind, Order, Report, Side, Status
+from rrr.core.rules import Refusal
+from rrr.core.state import EMPTY, State
+from rrr.database import sessions
+from rrr.database.journal import DIGEST, decode, verified
+from rrr.database.opening import MODES, connect_read_only
+from rrr.database.sessions import PRINCIPAL
+
+Said = Order | Cancel | Report | Refused
+SAID: Final = (Order, Cancel, Report, Refused)
+
+ALLOWED: Final = {
+    "order.sequence": "a lane whose stop must go first waits for the venue's word, and another"
+    " that moves at the same close is numbered meanwhile",
+    "report.at_ms": "paper fills a stop at the end of its candle; live hears of it before that"
+    " candle's close enters, and the book's clock still shows the one before",
+    "lane.cooldown_until_ms": "it is counted from that report",
+    "refused.place": "a signal at the close of a target is refused while the stop is called back;"
+    " paper's venue has answered that by then",
+}
+NOBODY: Final = Refused(0, 0, 0, 0)
+BY_ROWS: Final = ("order", "stop", "target", "ended", "ended_before")  # of a lane: compared there
+
+
+class Difference(NamedTuple):
+    at_ms: int
+    where: str
+    name: str
+    paper: Any
+    live: Any
+
+    def __str__(self) -> str:
+        return f"{self.at_ms} {self.where}: {self.name} is {self.paper} on paper, {self.live} live"
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """What one leg wrote."""
+
+    items: Sequence[Event | Decision]
+
+    def lane(self, i: int) -> list[Said]:
+        return [item for item in self.items if isinstance(item, SAID) and item.instrument == i]
+
+    def ended(self) -> "Journal":
+        closes = [place for place, item in enumerate(self.items) if isinstance(item, Close)]
+        return Journal(self.items[: closes[-1] + 1])
+
+    def of(self, *kinds: type) -> list[Any]:
+        return [item for item in self.items if isinstance(item, kinds)]
+
+    def states(self) -> Iterator[tuple[int, State]]:
+        """As each close left it, before any word that it led to."""
+        state = EMPTY
+        for item in self.items:
+            if not isinstance(item, Order | Cancel | Refused | Halted):
+                state, _ = step(state, item)
+            if isinstance(item, Close):
+                yield item.at_ms, state
+
+
+@dataclass(slots=True)
+class Verdict:
+    differences: list[Difference] = field(default_factory=list)
+    allowed: Counter[str] = field(default_factory=Counter)
+    met: Counter[str] = field(default_factory=Counter)
+
+    def look(self, at_ms: int, where: str, name: str, paper: Any, live: Any) -> None:
+        if paper != live:
+            self.differences.append(Difference(at_ms, where, name, paper, live))
+
+
+def journal(path: Path, mode: str) -> Journal:
+    with closing(connect_read_only(path, MODES[mode])) as connection:
+        session = sessions.named(connection, None)
+        rows = sessions.journal(connection, session.id, PRINCIPAL)
+        found = [row for _, row in verified(sessions.head_of(session), rows)]
+    return Journal([decode(row) for row in found if row.kind != DIGEST])
+
+
+def compared(paper: Journal, live: Journal, symbols: Sequence[str]) -> Verdict:
+    """Up to the last close: what that led to, paper has no candle to fill by."""
+    paper, live, verdict = paper.ended(), live.ended(), Verdict()
+    for what in (*(type(e) for e in _inputs(paper)), Halted):
+        if what.__name__.lower() not in verdict.met:
+            _inputs_alike(verdict, what, paper, live)
+    numbers = _renumbered(verdict, paper, live)
+    for i, symbol in enumerate(symbols):
+        _lanes_alike(verdict, symbol, paper.lane(i), live.lane(i), numbers)
+        _refusals_alike(verdict, symbol, paper.lane(i), live.lane(i))
+    for (at_ms, ours), (_, theirs) in zip(paper.states(), live.states(), strict=True):
+        _states_alike(verdict, at_ms, ours, theirs, symbols)
+    verdict.differences.sort(key=lambda one: one.at_ms)
+    return verdict
+
+
+def _inputs(of: Journal) -> Iterator[Event | Decision]:
+    return (item for item in of.items if not isinstance(item, (*SAID, Halted)))
+
+
+def _inputs_alike(verdict: Verdict, what: type, paper: Journal, live: Journal) -> None:
+    name = what.__name__.lower()
+    for ours, theirs in zip_longest(paper.of(what), live.of(what)):
+        verdict.met[name] += 1
+        at_ms = (ours or theirs).at_ms
+        verdict.look(at_ms, "what both are given", name, ours, theirs)
+
+
+def _renumbered(verdict: Verdict, paper: Journal, live: Journal) -> dict[int, int]:
+    """Each live order's number on paper: others only where several were sent at one close."""
+    numbers: dict[int, int] = {}
+    lanes = {order.instrument for order in paper.of(Order)}
+    for i in lanes:
+        pairs = zip(_orders(paper.lane(i)), _orders(live.lane(i)), strict=False)
+        numbers |= {theirs.sequence: ours.sequence for ours, theirs in pairs}
+    turned = [theirs for theirs, ours in numbers.items() if theirs != ours]
+    sent = {leg: {o.sequence: o.at_ms for o in leg_.of(Order)} for leg, leg_ in
+            (("paper", paper), ("live", live))}
+    for number in turned:
+        ours = numbers[number]
+        if sent["paper"].get(number) == sent["live"][number] == sent["paper"][ours]:
+            verdict.allowed["order.sequence"] += 1
+        else:
+            where = f"order {number}"
+            verdict.look(sent["live"][number], where, "order.sequence", ours, number)
+    return numbers
+
+
+def _lanes_alike(
+    verdict: Verdict, symbol: str, paper: list[Said], live: list[Said], numbers: dict[int, int]
+) -> None:
+    """Row by row, in the order of the lane, to the first that is another's."""
+    paper, live = _without_refusals(paper), _without_refusals(live)
+    stops = {o.sequence for o in _orders(paper) if o.kind == Kind.STOP}
+    for place, (ours, theirs) in enumerate(zip_longest(paper, live), 1):
+        where = f"{symbol}, row {place} of its lane"
+        if ours is None or theirs is None or type(ours) is not type(theirs):
+            at_ms = (ours or theirs).at_ms
+            verdict.look(at_ms, where, "row", ours and _named(ours), theirs and _named(theirs))
+            return
+        verdict.met[_named(ours)] += 1
+        kind = type(ours).__name__.lower()
+        for name, value, other in zip(ours._fields, ours, theirs, strict=True):
+            if name in ("sequence", "partner"):
+                other = numbers.get(other, other)
+            late = isinstance(ours, Report) and ours.sequence in stops
+            if name == "at_ms" and late and ours.status == Status.FILLED and value > other:
+                verdict.allowed["report.at_ms"] += 1
+                continue
+            verdict.look(ours.at_ms, f"{where} ({_named(ours)})", f"{kind}.{name}", value, other)
+
+
+def _refusals_alike(verdict: Verdict, symbol: str, paper: list[Said], live: list[Said]) -> None:
+    for (place, ours), (other, theirs) in zip_longest(
+        _refusals(paper), _refusals(live), fillvalue=(0, None)
+    ):
+        if ours != theirs:
+            at_ms = (ours or theirs or NOBODY).at_ms
+            words = (one and f"{_named(one)} at {one.at_ms}" for one in (ours, theirs))
+            verdict.look(at_ms, f"{symbol}, its refusals", "row", *words)
+            return
+        verdict.met[_named(ours or NOBODY)] += 1
+        verdict.allowed["refused.place"] += place != other
+
+
+def _refusals(lane: list[Said]) -> Iterator[tuple[int, Refused | None]]:
+    """Each with the number of rows before it."""
+    return ((place, one) for place, one in enumerate(lane) if isinstance(one, Refused))
+
+
+def _without_refusals(lane: list[Said]) -> list[Said]:
+    return [one for one in lane if not isinstance(one, Refused)]
+
+
+def _states_alike(
+    verdict: Verdict, at_ms: int, paper: State, live: State, symbols: Sequence[str]
+) -> None:
+    verdict.met["close's state"] += 1
+    parts = [("account", "", paper.account, live.account)]
+    lanes = zip(symbols, paper.lanes, live.lanes, strict=True)
+    parts += [("lane", symbol, ours, theirs) for symbol, ours, theirs in lanes]  # type: ignore[list-item]
+    for what, symbol, ours, theirs in parts:
+        for name in ours._fields:
+            value, other = getattr(ours, name), getattr(theirs, name)
+            if value == other or (what == "lane" and name in BY_ROWS):
+                continue
+            if f"{what}.{name}" in ALLOWED:
+                verdict.allowed[f"{what}.{name}"] += 1
+                continue
+            where = f"{symbol or 'the account'} after its close"
+            verdict.look(at_ms, where, f"{what}.{name}", value, other)
+
+
+def _orders(said: Iterable[Said]) -> list[Order]:
+    return [item for item in said if isinstance(item, Order)]
+
+
+def _named(item: Said) -> str:
+    """
+    >>> _named(Cancel(0, 0, 1)), _named(Refused(0, 0, int(Refusal.GROSS), 1))
+    ('cancel', 'refused gross')
+    """
+    match item:
+        case Order():
+            side, kind, cause = Side(item.side), Kind(item.kind), Cause(item.cause)
+            words = f"{side.name} by {kind.name} for {cause.name}"
+        case Report():
+            words = f"{Status(item.status).name} report"
+        case Refused():
+            words = f"refused {Refusal(item.refusal).name}"
+        case Cancel():
+            words = "cancel"
+    return words.lower().replace("_", " ")
