@@ -108,7 +108,7 @@ class KrakenDesk(Clerk):
         return error(REFUSALS[No.DUPLICATE])
 
     def session(self, number: int, path: str, now_ms: int) -> KrakenSession | None:
-        if "ws-auth" not in path:
+        if "ws-auth" not in path and path != "/v2":  # where one address stands for all
             return None
         return KrakenPrivate(self._kraken, self.exchange, self._holds, number, now_ms)
 

@@ -37,12 +37,14 @@ class KrakenPrivate(KrakenSession):
         self._holds = holds
         self._told = len(exchange.ledger.entries)
         self._sequence = 0
-        self._channels = {EXECUTIONS: self._quiet, BALANCES: self._quiet}
+        own = {EXECUTIONS: self._quiet, BALANCES: self._quiet}
+        self._channels = {**self._channels, **own}
 
     def heard(self, message: Any, now_ms: int) -> Iterator[Frame]:
         """A private channel is of all instruments: it is asked for as one of none."""
-        if isinstance(message, dict) and isinstance(message.get("params"), dict):
-            message = message | {"params": message["params"] | {"symbol": [""]}}
+        details = message.get("params") if isinstance(message, dict) else None
+        if isinstance(details, dict) and details.get("channel") in (EXECUTIONS, BALANCES):
+            message = message | {"params": details | {"symbol": [""]}}
         yield from super().heard(message, now_ms)
 
     def news(self, now_ms: int) -> Iterator[Frame]:
@@ -60,6 +62,8 @@ class KrakenPrivate(KrakenSession):
     def _subscribed(
         self, channel: str, symbol: str, details: Mapping[str, Any], now_ms: int
     ) -> tuple[dict[str, Any], Iterable[Frame]]:
+        if channel not in (EXECUTIONS, BALANCES):
+            return super()._subscribed(channel, symbol, details, now_ms)
         if not self._holds(str(details.get("token", "")), now_ms):
             return {"error": "ESession:Invalid session", "success": False}, ()
         self.subscriptions[channel, ""] = Subscription(channel, "", now_ms)

@@ -131,7 +131,7 @@ ASKED: Final[dict[tuple[str, str], list[tuple[str, dict[str, Any]]]]] = {
         ("fills", {"limit": "250", "start_sequence_timestamp": "2023-11-14T22:13:20.000Z"})
     ],
     ("coinbase", "balances"): [("accounts", {"limit": "250"})],
-    ("coinbase", "ledger"): [("transactions", {"limit": "100"})],
+    ("coinbase", "ledger"): [("accounts", {"limit": "250"})],  # it has none, so no ledger
     ("binance", "look up"): [("order", {"symbol": "BTC-USD", "origClientOrderId": of("binance")})],
     ("binance", "open orders"): [("openOrders", {"symbol": "BTC-USD"})],
     ("binance", "closed orders"): [
@@ -285,9 +285,10 @@ async def test_rows_that_ccxt_leaves_out_are_not_left_out_in_silence() -> None:
 async def test_coinbases_ledger_is_read_no_further_back_than_was_asked() -> None:
     entry = {"id": "1", "created_at": "2023-01-01T00:00:00Z", "type": "trade"}
     page = {"data": [entry], "pagination": {"next_starting_after": "1"}}
-    wires, ether = wire("coinbase", (200, json.dumps(page)))
-    assert isinstance(await wires.ledger(["USD"], SINCE), list)
-    assert len(ether.sent) == 1
+    there = {"accounts": [{"uuid": "1", "currency": "USD"}], "has_next": False}
+    wires, ether = wire("coinbase", (200, json.dumps(there)), (200, json.dumps(page)))
+    assert isinstance(await wires.ledger(["USD", "BTC"], SINCE), list)
+    assert [sent.path.rpartition("/")[2] for sent in ether.sent] == ["accounts", "transactions"]
 
 
 FEES: Final = {

@@ -21,6 +21,7 @@ from rrr.trading.live.spelling import Request, Verb
 Row = dict[str, Any]
 
 PAGES_MAX: Final = 200
+TRIES: Final = 3
 
 # What ccxt stumbles over when an answer has another shape than it expects.
 MISREAD: Final = (
@@ -169,8 +170,14 @@ class Wire:
         return Outcome(Kind.UNKNOWN, words=f"{request.method}: its last page cannot be reached")
 
     async def _asked(self, request: Request) -> tuple[Any, Outcome | None, Heard]:
-        """The answer, or what became of the question; an order that there is not is None."""
-        answer, error, heard = await self._called(request)
+        """The answer, or what became of the question; an order that there is not is None.
+
+        A stamp that was overtaken on its way is no answer: it is asked again.
+        """
+        for _ in range(TRIES):
+            answer, error, heard = await self._called(request)
+            if type(error).__name__ != "InvalidNonce":
+                break
         if error is not None and outcomes.missing(error, request, heard):
             return None, None, heard
         outcome = outcomes.judged(error, request, heard)
