@@ -285,7 +285,8 @@ async def test_rows_that_ccxt_leaves_out_are_not_left_out_in_silence() -> None:
 async def test_coinbases_ledger_is_read_no_further_back_than_was_asked() -> None:
     entry = {"id": "1", "created_at": "2023-01-01T00:00:00Z", "type": "trade"}
     page = {"data": [entry], "pagination": {"next_starting_after": "1"}}
-    there = {"accounts": [{"uuid": "1", "currency": "USD"}], "has_next": False}
+    account = {"uuid": "1", "currency": "USD", "type": "ACCOUNT_TYPE_FIAT", "name": "USD Wallet"}
+    there = {"accounts": [account], "has_next": False}
     wires, ether = wire("coinbase", (200, json.dumps(there)), (200, json.dumps(page)))
     assert isinstance(await wires.ledger(["USD", "BTC"], SINCE), list)
     assert [sent.path.rpartition("/")[2] for sent in ether.sent] == ["accounts", "transactions"]
