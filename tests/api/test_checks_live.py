@@ -1,15 +1,20 @@
 """The doctor says what `--mode live` would say, where somebody enabled it."""
 
 import sqlite3
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from rrr.api.checks import Patient
-from rrr.api.checks_live import live
+from rrr.api.checks_live import live, seam
 from rrr.api.doctor import CHECKS, HOUSE, as_json, doctor, doctor_in_words
+from rrr.database import live as rows
+from rrr.database.live import Foreign, Outside, Tied
 from rrr.database.sessions import Session
 from rrr.home import Home
+from tests.api.afar import KEY, traded, write
+from tests.builders import START
 
 ENABLED = """
 market: kraken
@@ -63,8 +68,26 @@ def test_another_file_of_settings_may_be_examined(home: Home, tmp_path: Path) ->
 
 def test_it_is_a_room_of_the_house_and_its_lacks_make_the_house_not_ok(home: Home) -> None:
     (home.config / "trading_config.yml").write_text(ENABLED, encoding="utf-8")
-    (last,) = set(CHECKS) - set(HOUSE)
-    found = doctor(home, "paper", replays, among=[last])
+    rooms = [one for one in CHECKS if one.name == "live" and one not in HOUSE]
+    found = doctor(home, "paper", replays, among=rooms)
     assert [(check.name, check.mark) for check in found] == [("live", "✗")]
     assert not as_json(found)["ok"]
     assert max(map(len, doctor_in_words(found).splitlines())) <= 80 + len(str(home.root))
+
+
+async def test_what_stands_open_at_the_seam_is_a_warning_and_never_keeps_anybody_from_starting(
+    home: Home,
+) -> None:
+    assert seam(patient(home)).figure == "nothing was traded live here"
+    await traded(home.data / "live.db")
+    assert "nothing is in doubt" in seam(patient(home)).figure
+    path = home.data / "live.db"
+    write(path, partial(rows.tie_out, key=KEY, at_ms=START, tied=[Tied(0, 5, 0, 4, 0)]))
+    foreign = Foreign(Outside.ORDER, "1 O9", 0, 1, 0, 0, START, "sell 0.1 ETH")
+    write(path, partial(rows.set_aside, key=KEY, foreign=[foreign], at_ms=START))
+    found = seam(patient(home))
+    assert found.ok
+    assert "ETH-USD is frozen" in found.figure
+    assert "the last tie-out differs" in found.figure
+    assert found.advice == "rrr status --mode live says more."
+    assert [one.name for one in HOUSE if one.name == "seam"] == []

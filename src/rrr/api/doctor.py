@@ -52,7 +52,11 @@ HOUSE: Final = (
     Examination("monitoring", checks_rooms.monitoring, at_home=True),
     Examination("api", checks_rooms.api, PATIENCE_S + 1, at_home=True),
 )
-CHECKS: Final = (*HOUSE, Examination("live", checks_live.live, IMPORTS_S, at_home=True))
+CHECKS: Final = (
+    *HOUSE,
+    Examination("live", checks_live.live, IMPORTS_S, at_home=True),
+    Examination("seam", checks_live.seam, at_home=True),
+)
 
 
 @dataclass(frozen=True, slots=True)
