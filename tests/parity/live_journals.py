@@ -17,7 +17,7 @@ from rrr.core.events import Close, Decision, Event, Halted, Refused
 from rrr.core.kernel import step
 from rrr.core.orders import Cancel, Cause, Kind, Order, Report, Side, Status
 from rrr.core.rules import Refusal
-from rrr.core.state import EMPTY, State
+from rrr.core.state import EMPTY, Account, Lane, State
 from rrr.database import sessions
 from rrr.database.journal import DIGEST, decode, verified
 from rrr.database.opening import MODES, connect_read_only
@@ -26,12 +26,14 @@ from rrr.database.sessions import PRINCIPAL
 Said = Order | Cancel | Report | Refused
 SAID: Final = (Order, Cancel, Report, Refused)
 
+NUMBER: Final = "order.sequence"
 ALLOWED: Final = {
-    "order.sequence": "a lane whose stop must go first waits for the venue's word, and another"
+    NUMBER: "a lane whose stop must go first waits for the venue's word, and another"
     " that moves at the same close is numbered meanwhile",
     "report.at_ms": "paper fills a stop at the end of its candle; live hears of it before that"
     " candle's close enters, and the book's clock still shows the one before",
-    "lane.cooldown_until_ms": "it is counted from that report",
+    "lane.cooldown_until_ms": "it is counted from that report: where there is one, it ends a candle"
+    " sooner live",
     "refused.place": "a signal at the close of a target is refused while the stop is called back;"
     " paper's venue has answered that by then",
 }
@@ -107,7 +109,8 @@ def compared(paper: Journal, live: Journal, symbols: Sequence[str]) -> Verdict:
         _refusals_alike(verdict, symbol, paper.lane(i), live.lane(i))
     for (at_ms, ours), (_, theirs) in zip(paper.states(), live.states(), strict=True):
         _states_alike(verdict, at_ms, ours, theirs, symbols)
-    verdict.differences.sort(key=lambda one: one.at_ms)
+    # Another number is what comes of another row.
+    verdict.differences.sort(key=lambda one: (one.at_ms, one.name == NUMBER))
     return verdict
 
 
@@ -131,15 +134,14 @@ def _renumbered(verdict: Verdict, paper: Journal, live: Journal) -> dict[int, in
         pairs = zip(_orders(paper.lane(i)), _orders(live.lane(i)), strict=False)
         numbers |= {theirs.sequence: ours.sequence for ours, theirs in pairs}
     turned = [theirs for theirs, ours in numbers.items() if theirs != ours]
-    sent = {leg: {o.sequence: o.at_ms for o in leg_.of(Order)} for leg, leg_ in
-            (("paper", paper), ("live", live))}
+    sent_ms, due_ms = ({o.sequence: o.at_ms for o in leg.of(Order)} for leg in (live, paper))
     for number in turned:
         ours = numbers[number]
-        if sent["paper"].get(number) == sent["live"][number] == sent["paper"][ours]:
-            verdict.allowed["order.sequence"] += 1
+        if due_ms.get(number) == sent_ms[number] == due_ms[ours]:
+            verdict.allowed[NUMBER] += 1
         else:
             where = f"order {number}"
-            verdict.look(sent["live"][number], where, "order.sequence", ours, number)
+            verdict.look(sent_ms[number], where, NUMBER, ours, number)
     return numbers
 
 
@@ -160,11 +162,14 @@ def _lanes_alike(
         for name, value, other in zip(ours._fields, ours, theirs, strict=True):
             if name in ("sequence", "partner"):
                 other = numbers.get(other, other)
-            late = isinstance(ours, Report) and ours.sequence in stops
-            if name == "at_ms" and late and ours.status == Status.FILLED and value > other:
+            if name == "at_ms" and value > other and _fills_one_of(stops, ours):
                 verdict.allowed["report.at_ms"] += 1
                 continue
             verdict.look(ours.at_ms, f"{where} ({_named(ours)})", f"{kind}.{name}", value, other)
+
+
+def _fills_one_of(stops: set[int], said: Said) -> bool:
+    return isinstance(said, Report) and said.status == Status.FILLED and said.sequence in stops
 
 
 def _refusals_alike(verdict: Verdict, symbol: str, paper: list[Said], live: list[Said]) -> None:
@@ -192,20 +197,23 @@ def _without_refusals(lane: list[Said]) -> list[Said]:
 def _states_alike(
     verdict: Verdict, at_ms: int, paper: State, live: State, symbols: Sequence[str]
 ) -> None:
-    verdict.met["close's state"] += 1
-    parts = [("account", "", paper.account, live.account)]
-    lanes = zip(symbols, paper.lanes, live.lanes, strict=True)
-    parts += [("lane", symbol, ours, theirs) for symbol, ours, theirs in lanes]  # type: ignore[list-item]
-    for what, symbol, ours, theirs in parts:
-        for name in ours._fields:
-            value, other = getattr(ours, name), getattr(theirs, name)
-            if value == other or (what == "lane" and name in BY_ROWS):
-                continue
-            if f"{what}.{name}" in ALLOWED:
-                verdict.allowed[f"{what}.{name}"] += 1
-                continue
-            where = f"{symbol or 'the account'} after its close"
-            verdict.look(at_ms, where, f"{what}.{name}", value, other)
+    verdict.met["state at a close"] += 1
+    _parts_alike(verdict, at_ms, "the account", "account", paper.account, live.account)
+    for symbol, ours, theirs in zip(symbols, paper.lanes, live.lanes, strict=True):
+        _parts_alike(verdict, at_ms, symbol, "lane", ours, theirs)
+
+
+def _parts_alike(
+    verdict: Verdict, at_ms: int, where: str, what: str, paper: Account | Lane, live: Account | Lane
+) -> None:
+    for name in paper._fields:
+        value, other = getattr(paper, name), getattr(live, name)
+        if name in BY_ROWS or value == other:
+            continue
+        if f"{what}.{name}" in ALLOWED:
+            verdict.allowed[f"{what}.{name}"] += 1
+        else:
+            verdict.look(at_ms, f"{where} at the close", f"{what}.{name}", value, other)
 
 
 def _orders(said: Iterable[Said]) -> list[Order]:

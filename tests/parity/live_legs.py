@@ -1,7 +1,7 @@
 """The same moments, once met by the paper venue, once carried to a loopback Kraken and back.
 
-The live leg is the live code path whole: engine, agent, lookout, inquiry, wire, ccxt, HTTP; only its
-waits are short and its clock is the venue's. The venue's time stands while anything is under way.
+The live leg is the live code path whole: engine, agent, lookout, inquiry, wire, ccxt, HTTP; but its
+waits are short and its clock is the venue's, whose time stands while anything is under way.
 Before each close the stream's hint comes, and what happened meanwhile is asked for: a book that
 would hear of a stop after the close would decide upon it, and that is no matter of the code.
 """
@@ -136,9 +136,7 @@ def given(
     market, told = Stepped(seed, closes), {**SETTINGS, **changes}
     symbols = [symbol.replace("/", "-") for symbol in market.symbols]
     loaded = load(Home(Path("nowhere")), None, {**told, "symbols": ",".join(symbols)}, {})
-    units = [
-        Unit("kraken", symbol, *symbol.split("-"), DECIMALS, GRAINS, 0, "") for symbol in symbols
-    ]
+    units = [_unit(symbol) for symbol in symbols]
     terms = Terms(
         about={"mode": "paper", "market": "stepped", "signals": strategy, "seed": seed},
         units=units,
@@ -285,6 +283,11 @@ async def _account(place: Place) -> AsyncIterator[Any]:
 
 async def _at_once(seconds: float) -> None:
     await asyncio.sleep(0)
+
+
+def _unit(symbol: str) -> Unit:
+    base, _, quote = symbol.partition("-")
+    return Unit("kraken", symbol, base, quote, DECIMALS, GRAINS, 0, "")
 
 
 def _instrument(i: int) -> Instrument:

@@ -41,9 +41,9 @@ class Standing:
 class Stepped(Tape):
     def __init__(self, seed: int, closes: int, quote: str = "USD") -> None:
         super().__init__(seed, quote)
-        no_swing = [self.coins[symbol] for symbol in self.symbols][0]
+        usual = next(iter(self.coins.values()))
         self.coins = {
-            f"{name}/{quote}": no_swing._replace(name=name, price=price, decimals=DECIMALS)
+            f"{name}/{quote}": usual._replace(name=name, price=price, decimals=DECIMALS)
             for name, price in PRICES.items()
         }
         self._steps = {s: _walk(Random(f"{seed} {s}"), c, closes) for s, c in self.coins.items()}

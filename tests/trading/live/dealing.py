@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Final, ParamSpec
+from typing import Any, Final, ParamSpec, TypeVar
 
 from rrr.config import Home, load
 from rrr.core.events import Close, Event, Signal
 from rrr.core.state import Lane, Law
-from rrr.database.client import Client
+from rrr.database.client import Client, Parameters, Row
 from rrr.database.opening import LIVE, connect_read_only
 from rrr.trading.engine.engine import Engine, Late, Moment
 from rrr.trading.engine.opening import Terms, opened
@@ -35,9 +35,10 @@ from tests.storm import lives
 from tests.trading.live.desk import Desk
 
 How = ParamSpec("How")
+T = TypeVar("T")
 
 MINUTE: Final = 60_000
-PATIENCE: Final = 100_000  # hundredths of made seconds
+LONGEST_S: Final = 20_000
 CAPS: Final = Caps(32, CAPITAL, 10 * CAPITAL, frozenset({0}))
 LIVELY: Final = LAW._replace(orders_per_minute_max=32, order_notional_max=CAPITAL)
 SETTINGS: Final = {
@@ -53,16 +54,39 @@ SETTINGS: Final = {
 }
 
 
+class Counting(Client):
+    asked = 0  # and not answered yet
+
+    async def write(self, work: Callable[[sqlite3.Connection], T], durable: bool = True) -> T:
+        self.asked += 1
+        try:
+            return await super().write(work, durable)
+        finally:
+            self.asked -= 1
+
+    async def read(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        self.asked += 1
+        try:
+            return await super().read(sql, parameters)
+        finally:
+            self.asked -= 1
+
+
 class Loop(asyncio.SelectorEventLoop):
     """Its clock stands while anybody is at work."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
-        self.db: Client | None = None
+        self.db: Counting | None = None
         super().__init__(Jumping(self))
 
     def time(self) -> float:
         return self.now_s
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether another thread opens or closes the file, or writes to it."""
+        return self.db is None or self.db.asked > 0 or self.db._closing
 
 
 class Jumping(selectors.DefaultSelector):
@@ -74,9 +98,11 @@ class Jumping(selectors.DefaultSelector):
         found = super().select(0)
         if found or timeout == 0:
             return found
-        if timeout is None or (self.loop.db is not None and self.loop.db._committing):
+        if self.loop.is_busy:
             return super().select(None)
+        assert timeout is not None, "Everybody waits for somebody else."
         self.loop.now_s += timeout + 1e-9
+        assert self.loop.now_s < LONGEST_S, "It never ends."
         return []
 
 
@@ -112,12 +138,12 @@ class Deal:
     """One life of it."""
 
     desk: Desk
-    db: Client
+    db: Counting
     engine: Engine
     live: Live
     path: Path
-    said: StringIO
     turn: asyncio.Lock
+    running: "asyncio.Future[None] | None" = None
 
     @property
     def agent(self) -> Agent:
@@ -153,11 +179,9 @@ class Deal:
         await self.meet(*events)
 
     async def until(self, true: Callable[[], object]) -> None:
-        for _ in range(PATIENCE):
-            if true():
-                return
-            await asyncio.sleep(0.01)
-        raise AssertionError("It never came to that.")
+        """However long that takes."""
+        while not true():
+            await self.spend(asyncio.sleep(0.01))
 
     async def hold(self) -> None:
         """Buy, and wait until its stop rests there."""
@@ -169,7 +193,16 @@ class Deal:
 
     async def rest(self) -> None:
         """Until nothing moves."""
-        await self.lookout.rests()
+        await self.spend(self.lookout.rests())
+
+    async def spend(self, time: Coroutine[Any, Any, None]) -> None:
+        """Unless what runs beside it fails first."""
+        spent = asyncio.ensure_future(time)
+        beside = [spent, self.running] if self.running else [spent]
+        await asyncio.wait(beside, return_when=asyncio.FIRST_COMPLETED)
+        for one in beside:
+            if one.done():
+                one.result()
 
     def ask(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         return ask(self.path, sql, *parameters)
@@ -203,10 +236,10 @@ async def opening(
     )
     ccxt = SimpleNamespace(has={})
     live = Live(loaded.settings, ccxt, venue, agent, Lookout(agent), teller, {}, law)
-    async with Client.open(path, application_id=LIVE) as db:
+    async with Counting.open(path, application_id=LIVE) as db:
         loop.db = db
         engine = await opened(db, wanted, lives.LIFE, agent, venue.clock, new=False)
-        yield Deal(venue, db, engine, live, path, StringIO(), asyncio.Lock())
+        yield Deal(venue, db, engine, live, path, asyncio.Lock())
 
 
 @asynccontextmanager
@@ -214,10 +247,11 @@ async def dealing(path: Path, venue: Desk, wanted: Terms | None = None, **how: A
     """It has looked at its account, and trades until the block ends."""
     async with opening(path, venue, wanted, **how) as deal:
         await deal.live.begin(deal.db, deal.engine)
-        running = asyncio.ensure_future(deal.live.run(deal.deliver, deal.db, deal.engine))
+        coming = deal.live.run(deal.deliver, deal.db, deal.engine)
+        deal.running = running = asyncio.ensure_future(coming)
         try:
             yield deal
-            assert not running.done(), running.exception()
+            assert not running.done(), "It ran until the end."
         finally:
             running.cancel()
             await asyncio.wait([running])

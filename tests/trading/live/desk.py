@@ -8,6 +8,7 @@ until somebody fills it. Whatever leaves is looked at by `watch` before anything
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
@@ -56,7 +57,7 @@ class Desk(Wire):
 
     def __init__(self, clock: Callable[[], int], pairs: Sequence[str], cash: str, price: str):
         self.venue, self.pairs = "kraken", tuple(pairs)
-        self.clock = clock
+        self.clock, self.exits = clock, nullcontext
         self.price = Decimal(price)
         self.balance: dict[str, Decimal] = {"USD": Decimal(cash)}
         self.placed: list[Placed] = []
@@ -104,6 +105,9 @@ class Desk(Wire):
     ) -> list[Row] | Outcome:
         return await self._told("look_up", lambda one: one.client_id == client_id)
 
+    async def find(self, pair: str, kind: int, venue_id: str) -> list[Row] | Outcome:
+        return await self._told("find", lambda one: one.id == venue_id)
+
     async def open_orders(self) -> list[Row] | Outcome:
         return await self._told("open_orders", lambda one: one.status == "open")
 
@@ -120,6 +124,10 @@ class Desk(Wire):
 
     async def ledger(self, codes: Sequence[str], since_ms: int) -> list[Row] | Outcome:
         return await self._meet("ledger") or list(self.moves)
+
+    async def fees(self) -> dict[str, tuple[int, int]] | Outcome:
+        rate = int(RATE * 10**6)
+        return await self._meet("fees") or dict.fromkeys(self.pairs, (rate, rate))
 
     def fill(self, one: Placed, amount: Decimal, price: Decimal | None = None) -> None:
         """Exchange so much, at this price or the one that is there."""

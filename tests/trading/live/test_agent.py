@@ -2,13 +2,12 @@
 
 import asyncio
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from rrr.core.events import Command, Verb
-from rrr.core.orders import Kind, Rejection
+from rrr.core.orders import Rejection
 from rrr.database.live import Progress
 from rrr.trading.live import outcomes
 from rrr.trading.live.gate import Rank
@@ -20,7 +19,7 @@ from tests.trading.live.desk import Fate, sides
 WRITTEN = """SELECT l.state, o.stage FROM live_orders l JOIN orders o USING (session, book, sequence)
     WHERE client_id = ?"""
 STATES = "SELECT state FROM live_orders ORDER BY sequence"
-REJECTED = "SELECT rejection FROM order_states WHERE status = 'rejected' ORDER BY number"
+REJECTED = "SELECT rejection FROM order_states WHERE state = 'rejected' ORDER BY number"
 BOOKED = """SELECT (SELECT count(*) FROM fills), (SELECT count(*) FROM live_trades),
     (SELECT sum(side * quantity) FROM fills)"""
 
@@ -68,7 +67,7 @@ async def test_what_the_wall_refuses_never_leaves_and_is_told(path: Path) -> Non
         assert venue.sent == []
         assert not deal.lane.order.kind
         assert deal.ask("SELECT state, sending_at_ms FROM live_orders") == [("rejected", 0)]
-        assert deal.ask(REJECTED) == [("cap",)]
+        assert deal.ask(REJECTED) == [(Rejection.CAP,)]
 
 
 @timeless
@@ -243,22 +242,20 @@ def test_only_a_passing_refusal_is_said_again_under_the_same_name(
     path: Path, words: str, buys: int, sells: int
 ) -> None:
     @timeless
-    async def said() -> tuple[int, int]:
+    async def said() -> None:
         venue = desk()
         async with dealing(path, venue) as deal:
             await deal.close()
-            venue.fates += [refused(words)]
-            await deal.close(10_000)
-            await deal.rest()
-            bought = len(venue.sent)
-            await deal.close(10_000)
-            await deal.rest()
-            names = len({request.client_id for request in venue.sent[:bought]})
-            assert names == 1
-            if bought == 2:
-                bought = 2
-            venue.fates += [refused(words)]
-            return bought, names
+            for conviction_bps, times in ((10_000, buys), (0, sells)):
+                venue.fates += [refused(words)]
+                first = len(venue.sent)
+                await deal.close(conviction_bps)
+                await deal.rest()
+                if not deal.lane.quantity and conviction_bps:
+                    await deal.hold()
+                await deal.until(partial(is_so, deal, conviction_bps))
+                named = [request.client_id for request in venue.sent[first:]]
+                assert named.count(named[0]) == times
 
     said()
 
@@ -283,12 +280,31 @@ async def test_who_dies_while_it_sends_looks_the_order_up_and_sends_nothing_agai
 
 
 @timeless
-async def test_who_dies_before_the_answer_finds_what_was_filled(path: Path) -> None:
+async def test_who_dies_before_the_answer_finds_what_was_filled_and_protects_it(path: Path) -> None:
     venue = desk()
-    venue.fates += [Fate.UNHEARD]
-    venue.down |= {"look_up", "open_orders"}
-    async with dealing(path, desk()) as deal:
-        deal.desk.down |= venue.down
+    async with dealing(path, venue) as deal:
         await deal.close()
-    assert Kind.TAKE
-    partial(int)
+        venue.fates += [Fate.UNHEARD]
+        venue.down |= {"look_up", "closed_orders"}
+        await deal.close(10_000)
+        await deal.until(lambda: "order_unknown" in deal.facts)
+        assert deal.lane.quantity == 0
+    venue.down.clear()
+    async with dealing(path, venue) as deal:
+        assert deal.lane.quantity == coins(deal) > 0
+        await deal.rest()
+        assert sides(venue) == ["buy", "stop"]
+
+
+@timeless
+async def test_what_was_never_sent_is_over_at_the_next_start(path: Path) -> None:
+    """Decided and written, and dead before anybody carried it."""
+    venue = desk()
+    async with dealing(path, venue) as deal:
+        await deal.close()
+        deal.agent.outbox.put_nowait = lambda item: None  # type: ignore[method-assign]
+        await deal.close(10_000)
+        assert deal.ask(STATES) == [("sending",)]
+    async with dealing(path, venue) as deal:
+        await deal.until(lambda: not deal.lane.order.kind)
+        assert venue.sent == []
