@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from rrr.core.orders import Kind, Order, Report, Side, Status, TimeInForce
 from rrr.trading.live.ids import sequence_of
-from tests.parity.live_journals import ALLOWED, Difference, Verdict, compared
+from tests.parity.live_journals import ALLOWED, Difference, Journal, Verdict, compared
 from tests.parity.live_legs import STRICT, Given, Lived, Spoilt, given, lived, on_paper
 from tests.venue.ledger import Entry
 
@@ -36,7 +36,7 @@ async def legs(
     return judged(paper, live, given.symbols), live
 
 
-def judged(paper: Any, live: Lived, symbols: list[str]) -> Verdict:
+def judged(paper: Journal, live: Lived, symbols: list[str]) -> Verdict:
     verdict = compared(paper, live.journal, symbols)
     verdict.differences += at_the_venue(verdict, live)
     return verdict

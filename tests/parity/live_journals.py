@@ -26,6 +26,7 @@ from rrr.database.sessions import PRINCIPAL
 Said = Order | Cancel | Report | Refused
 SAID: Final = (Order, Cancel, Report, Refused)
 
+CANDLE_MS: Final = 60_000
 NUMBER: Final = "order.sequence"
 ALLOWED: Final = {
     NUMBER: "a lane whose stop must go first waits for the venue's word, and another"
@@ -162,7 +163,7 @@ def _lanes_alike(
         for name, value, other in zip(ours._fields, ours, theirs, strict=True):
             if name in ("sequence", "partner"):
                 other = numbers.get(other, other)
-            if name == "at_ms" and value > other and _fills_one_of(stops, ours):
+            if name == "at_ms" and value - other == CANDLE_MS and _fills_one_of(stops, ours):
                 verdict.allowed["report.at_ms"] += 1
                 continue
             verdict.look(ours.at_ms, f"{where} ({_named(ours)})", f"{kind}.{name}", value, other)
@@ -210,8 +211,8 @@ def _parts_alike(
         value, other = getattr(paper, name), getattr(live, name)
         if name in BY_ROWS or value == other:
             continue
-        if f"{what}.{name}" in ALLOWED:
-            verdict.allowed[f"{what}.{name}"] += 1
+        if name == "cooldown_until_ms" and value - other == CANDLE_MS:
+            verdict.allowed["lane.cooldown_until_ms"] += 1
         else:
             verdict.look(at_ms, f"{where} at the close", f"{what}.{name}", value, other)
 

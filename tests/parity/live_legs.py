@@ -83,6 +83,7 @@ STRICT: Final = {  # in the end it halts
 }
 _BIG: Final = QUANTA * 10**9
 _CALM: Final = 60  # turns of the loop in which nothing may stir
+_PATIENCE: Final = 3_000_000  # turns in all
 _SPAN_MS: Final = 1_000  # the pace's clock: nobody waits for it
 
 
@@ -197,7 +198,7 @@ class Calm:
 
     async def comes(self) -> None:
         quiet = 0
-        while quiet < _CALM:
+        for _ in range(_PATIENCE):
             await asyncio.sleep(0)
             gate = cast(Counting, self.agent.gate)
             stirs = self.turn.locked() or gate.under_way or not self.agent.idle.is_set()
@@ -205,6 +206,9 @@ class Calm:
                 for again in self.lookout.attended.values():
                     again.set()  # whoever waits to ask once more need not wait
             quiet = 0 if stirs or self.lookout.attended else quiet + 1
+            if quiet == _CALM:
+                return
+        raise AssertionError(f"Orders {sorted(self.lookout.attended)} never come to rest.")
 
 
 class Counting(Gate):
