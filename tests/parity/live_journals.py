@@ -31,10 +31,6 @@ NUMBER: Final = "order.sequence"
 ALLOWED: Final = {
     NUMBER: "a lane whose stop must go first waits for the venue's word, and another"
     " that moves at the same close is numbered meanwhile",
-    "report.at_ms": "paper fills a stop at the end of its candle; live hears of it before that"
-    " candle's close enters, and the book's clock still shows the one before",
-    "lane.cooldown_until_ms": "it is counted from that report: where there is one, it ends a candle"
-    " sooner live",
     "refused.place": "a signal at the close of a target is refused while the stop is called back;"
     " paper's venue has answered that by then",
 }
@@ -151,7 +147,6 @@ def _lanes_alike(
 ) -> None:
     """Row by row, in the order of the lane, to the first that is another's."""
     paper, live = _without_refusals(paper), _without_refusals(live)
-    stops = {o.sequence for o in _orders(paper) if o.kind == Kind.STOP}
     for place, (ours, theirs) in enumerate(zip_longest(paper, live), 1):
         where = f"{symbol}, row {place} of its lane"
         if ours is None or theirs is None or type(ours) is not type(theirs):
@@ -163,14 +158,7 @@ def _lanes_alike(
         for name, value, other in zip(ours._fields, ours, theirs, strict=True):
             if name in ("sequence", "partner"):
                 other = numbers.get(other, other)
-            if name == "at_ms" and value - other == CANDLE_MS and _fills_one_of(stops, ours):
-                verdict.allowed["report.at_ms"] += 1
-                continue
             verdict.look(ours.at_ms, f"{where} ({_named(ours)})", f"{kind}.{name}", value, other)
-
-
-def _fills_one_of(stops: set[int], said: Said) -> bool:
-    return isinstance(said, Report) and said.status == Status.FILLED and said.sequence in stops
 
 
 def _refusals_alike(verdict: Verdict, symbol: str, paper: list[Said], live: list[Said]) -> None:
@@ -209,11 +197,7 @@ def _parts_alike(
 ) -> None:
     for name in paper._fields:
         value, other = getattr(paper, name), getattr(live, name)
-        if name in BY_ROWS or value == other:
-            continue
-        if name == "cooldown_until_ms" and value - other == CANDLE_MS:
-            verdict.allowed["lane.cooldown_until_ms"] += 1
-        else:
+        if name not in BY_ROWS:
             verdict.look(at_ms, f"{where} at the close", f"{what}.{name}", value, other)
 
 

@@ -73,7 +73,7 @@ SETTINGS: Final = {
     "risk.loss_24h_max_bps": 10_000,
     "risk.drawdown_max_bps": 10_000,
     "risk.book_volatility_max_bps": 100_000,
-    "risk.cooldown_minutes": 0,
+    "risk.cooldown_minutes": 3,
 }
 STRICT: Final = {  # in the end it halts
     "risk.gross_max_bps": 7_000,
@@ -243,6 +243,7 @@ async def _dealing(place: Place, ccxt: Any, given: Given) -> tuple[Live, Calm]:
     now_ms = place.clock.now_ms
     wall = Wall(Caps(RECENT, _BIG, _BIG, frozenset(range(len(units)))))
     agent = Agent(wire, tuple(units), "", wall, now_ms, now_ms, teller.fact)
+    agent.timeframe_ms = MINUTE_MS
     agent.wait, agent.gate = _at_once, Counting()
     lookout = Lookout(agent)
     live = Live(given.loaded.settings, ccxt, wire, agent, lookout, teller, fees, given.terms.law)

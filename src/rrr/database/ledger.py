@@ -120,7 +120,7 @@ class Scribe:
         """What one event from outside caused, its rows, and the state that it left."""
         self.rows(rows)
         self.state = after
-        numbered, verb, closes, fills = iter(rows), 0, False, False
+        numbered, verb, closes, filled_ms = iter(rows), 0, False, 0
         for item in record:
             row = next(numbered) if is_row(item) else None
             match item:
@@ -138,7 +138,7 @@ class Scribe:
                 case Report():
                     assert row is not None
                     self._report(item, row.number, after.instruments[item.instrument])
-                    fills = fills or item.status == Status.FILLED
+                    filled_ms = item.at_ms if item.status == Status.FILLED else filled_ms
                 case Refused():
                     self._refused(item, row)
                 case Halted():
@@ -152,8 +152,8 @@ class Scribe:
                     self._equity(item.at_ms, after)
                 case _:
                     pass
-        if fills and not closes:  # a venue that is far away fills between two closes
-            self._equity(self.closed_at_ms, after)
+        if filled_ms and not closes:  # a venue that is far away fills after the close, at its time
+            self._equity(filled_ms, after)
 
     def _equity(self, at_ms: int, after: State) -> None:
         """One row a close, as its time left it: touches, flows, commands, fills then belong to it.

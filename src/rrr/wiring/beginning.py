@@ -208,7 +208,8 @@ async def dealing(
     def clock_ms() -> int:
         return now_ms() + int(1_000 * apart_s(market.health()))
 
-    async with at_the_venue(settings, keys, terms.units, terms.law, clock_ms, teller) as live:
+    given = (terms.units, terms.law, market.timeframe_ms, clock_ms, teller)
+    async with at_the_venue(settings, keys, *given) as live:
         law = lawful(settings, terms.law, live.agent.wall.caps.order_notional_max)
         about = {**terms.about, "sandbox": True} if settings.live.sandbox else terms.about
         pays = paying(live, terms.instruments)

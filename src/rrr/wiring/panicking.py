@@ -26,7 +26,7 @@ from rrr.monitoring.story import Story
 from rrr.monitoring.summary import summary, told
 from rrr.trading.engine.engine import Engine, Late, Moment
 from rrr.trading.engine.opening import core_hash
-from rrr.trading.live.reconcile import working
+from rrr.trading.live.seen import working
 from rrr.wiring.beginning import now_ms, occupied
 from rrr.wiring.teller import Teller
 from rrr.wiring.trading_live import Live, at_the_venue
@@ -49,7 +49,7 @@ async def panicked(
         db = await stack.enter_async_context(get_db("live", home.root, read_only=False))
         session, units = await db.write(_last, durable=False)
         live = await stack.enter_async_context(
-            at_the_venue(settings, keys, units, None, now_ms, teller)
+            at_the_venue(settings, keys, units, None, 0, now_ms, teller)
         )
         engine = Engine(db, session, live.agent, core_hash(), now_ms)
         await engine.recover()

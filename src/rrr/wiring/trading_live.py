@@ -277,6 +277,7 @@ async def at_the_venue(
     keys: Keys,
     units: Sequence[Unit],
     law: Law | None,
+    timeframe_ms: int,
     clock: Callable[[], int],
     teller: Teller,
 ) -> AsyncIterator[Live]:
@@ -322,6 +323,7 @@ async def at_the_venue(
             monotonic_ms,
             teller.fact,
             live.dedicated,
+            timeframe_ms,
         )
         yield Live(settings, ccxt, wire, agent, Lookout(agent), teller, fees, law)
 

@@ -22,8 +22,8 @@ from rrr.database.live import Foreign, Known, Notes, Outside, Progress
 from rrr.database.sessions import Unit
 from rrr.trading.live import claims
 from rrr.trading.live.claims import FAILED, Answer, Claims, Reading
-from rrr.trading.live.reconcile import begun, reconciled, working
-from rrr.trading.live.seen import Seen, Settled
+from rrr.trading.live.reconcile import begun, reconciled
+from rrr.trading.live.seen import Seen, Settled, working
 from tests.builders import BTC, HOUR, LAW, PRICE, QUANTA, START, candle
 from tests.trading.live.model_venue import GRAIN, Answers, ModelVenue, Placed
 

@@ -24,8 +24,8 @@ from rrr.trading.live.claims import (
     Standing,
     TradeClaim,
 )
-from rrr.trading.live.reconcile import begun, reconciled, working
-from rrr.trading.live.seen import Seen, Settled, Why
+from rrr.trading.live.reconcile import begun, reconciled
+from rrr.trading.live.seen import Seen, Settled, Why, working
 from tests.builders import BTC, HOUR, LAW, PRICE, QUANTA, START, candle
 from tests.trading.live.divergences import CAPITAL, played
 

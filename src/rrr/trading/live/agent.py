@@ -29,8 +29,8 @@ from rrr.trading.live.inquiry import Inquiry
 from rrr.trading.live.memory import OVER, Memory, named
 from rrr.trading.live.outcomes import Outcome
 from rrr.trading.live.protection import Protection
-from rrr.trading.live.reconcile import reconciled, working
-from rrr.trading.live.seen import Frozen, Seen, Settled, Why
+from rrr.trading.live.reconcile import reconciled
+from rrr.trading.live.seen import Frozen, Seen, Settled, Why, working
 from rrr.trading.live.spelling import Refused, Request, Rules, cancelled, spelled
 from rrr.trading.live.walls import Wall
 from rrr.trading.live.wire import Wire
@@ -61,6 +61,7 @@ class Agent:
     monotonic_ms: Callable[[], int]
     told: Told
     dedicated: bool = False
+    timeframe_ms: int = 0
     wait: Callable[[float], Awaitable[None]] = asyncio.sleep
     gate: Gate = field(default_factory=Gate)
     protection: Protection = field(default_factory=Protection)
@@ -135,6 +136,7 @@ class Agent:
                 starting,
                 gone,
                 self.engine.head.at_ms,
+                self._inside_ms(state),
             )
             settled = reconciled(seen, claims)
             told.set_result(settled)
@@ -143,7 +145,8 @@ class Agent:
             if settled.nothing:
                 return []
             events: tuple[Event, ...] = (*settled.reports, *settled.flows)
-            return [Moment(events, also=self.memory.take(settled, claims.at_ms))]
+            noted = Moment((), also=self.memory.take(settled, claims.at_ms))
+            return [noted, *(Moment((event,)) for event in events)]
 
         await self.deliver(late)
         return await told
@@ -267,6 +270,10 @@ class Agent:
             side=order.side,
             rejection=int(rejection),
         )
+
+    def _inside_ms(self, state: State) -> int:
+        """When the candle closes that runs."""
+        return max((lane.marked_at_ms for lane in state.lanes), default=0) + self.timeframe_ms
 
     def _freeze(self, settled: Settled, claims: Claims) -> None:
         """Only all balances thaw what a difference of balances froze."""

@@ -158,7 +158,7 @@ def accounts(venue: str) -> Question | None:
     """Where each coin has an account of its own, whoever asks for its ledger must know it."""
     if venue != "coinbase":
         return None
-    return _listed("load_accounts", (True,), ("accounts",), _only_if_all)
+    return _listed("load_accounts", (True,), ("accounts",), _only_if_last)
 
 
 def balances(venue: str) -> Request:
@@ -318,13 +318,9 @@ def _by_row(request: Request, body: Any) -> Request | None:
 
 
 def _only_if_last(request: Request, body: Any) -> Request | None:
-    """Conversions go on where nobody can ask for them."""
-    return request if body.get("moreData") is not False else None
-
-
-def _only_if_all(request: Request, body: Any) -> Request | None:
-    """More accounts than it tells at once are more than anybody has."""
-    return request if body.get("has_next") is not False else None
+    """Conversions, and accounts, that go on where nobody can ask for them."""
+    more = body.get("moreData", body.get("has_next"))
+    return request if more is not False else None
 
 
 def _only_if_few(request: Request, body: Any) -> Request | None:

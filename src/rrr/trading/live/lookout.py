@@ -25,8 +25,8 @@ from rrr.trading.live.inquiry import is_whole, troubles
 from rrr.trading.live.lookup import PATIENCE, Patience, Search, Verdict, heard, next_at_ms, round_of
 from rrr.trading.live.memory import OVER
 from rrr.trading.live.outcomes import Outcome
-from rrr.trading.live.reconcile import CLOCKS_MS, begun, working
-from rrr.trading.live.seen import Settled, Why
+from rrr.trading.live.reconcile import CLOCKS_MS, begun
+from rrr.trading.live.seen import Settled, Why, working
 from rrr.trading.live.spelling import decimal
 from rrr.trading.live.walls import DAY_MS
 
@@ -72,7 +72,7 @@ class Lookout:
             await agent.wait(pause_s)
             pause_s = min(2 * pause_s, ALL_S)
         if not agent.memory.began_ms:
-            await self._begin_book(found)
+            found = await self._begin_book(found)
         await self._take_all(found, starting=True)
 
     async def run(self) -> None:
@@ -112,9 +112,9 @@ class Lookout:
 
     async def _still(self) -> Claims:
         """Everything; but no balances, if orders moved while they were asked for."""
-        moved = self._moves
+        moved, before = self._moves, self._held
         found = await self._everything()
-        if not moved and not self._moves:
+        if not moved and not self._moves and before == self._held:
             return found
         self._all_due = True
         return found._replace(balances=FAILED)
@@ -122,6 +122,11 @@ class Lookout:
     @property
     def _moves(self) -> bool:
         return bool(self.attended) or not self.agent.idle.is_set()
+
+    @property
+    def _held(self) -> tuple[int, ...]:
+        state = self.agent.engine.decided.state
+        return (state.account.cash, *(lane.quantity for lane in state.lanes))
 
     async def rests(self) -> None:
         """Wait until nothing is under way, and nothing in doubt."""
@@ -170,8 +175,18 @@ class Lookout:
     def _tied(self, settled: Settled, at_ms: int, _: State) -> list[Moment]:
         return [Moment((), also=self.agent.memory.tie_out(settled.tied, at_ms))]
 
-    async def _begin_book(self, found: Claims) -> None:
+    async def _begin_book(self, found: Claims) -> Claims:
+        """When nothing moves: what comes later has moved since, what came before is aside."""
         agent = self.agent
+        while True:
+            again = await self._everything()
+            if again.balances.whole and again.balances.items == found.balances.items:
+                break
+            found = again
+            await agent.wait(1.0)
+        # The venue's clock may be ahead of ours.
+        began_ms = max([again.at_ms, *(one.at_ms + 1 for one in again.moved.items)])
+        found = again._replace(at_ms=began_ms)
         foreign = begun(agent.engine.state, found)
         for one in foreign:
             if one.currency == QUOTE and one.aside < 0:
@@ -184,6 +199,7 @@ class Lookout:
                 )
         noted = [Moment((), also=agent.memory.begin(foreign, found.at_ms))]
         await agent.deliver(lambda _: noted)
+        return again
 
     async def _glance(self, *, hinted: bool) -> None:
         """Whatever is not among the open orders any more is looked at."""
@@ -205,7 +221,8 @@ class Lookout:
         while True:
             again.clear()
             search = await self._look(sequence, search)
-            if not again.is_set() and self._rests(sequence):
+            missed = search is not None and search.verdict == Verdict.UNKNOWN
+            if not again.is_set() and not missed and self._rests(sequence):
                 break
             pause_s = min(AGAIN_S * 2**tries, AGAIN_S_MAX)
             if search is not None:
@@ -291,7 +308,8 @@ def _sought_from(known: Known, now_ms: int) -> int:
 
 async def _set_within(event: asyncio.Event, seconds: float) -> bool:
     try:
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):  # Python 3.11's `wait_for` may swallow who cancels
+            await event.wait()
     except TimeoutError:
         return False
     return True

@@ -18,7 +18,7 @@ from rrr.core.events import Flow
 from rrr.core.kernel import step
 from rrr.core.ledger import QUOTE
 from rrr.core.market import fits
-from rrr.core.orders import NO_REPORT, Order, Rejection, Report, Stage, Status
+from rrr.core.orders import NO_REPORT, Kind, Rejection, Report, Stage, Status
 from rrr.core.state import State
 from rrr.database.live import Foreign, Known, Outside, Progress, Tied, Traded
 from rrr.trading.live.claims import (
@@ -30,7 +30,7 @@ from rrr.trading.live.claims import (
     Standing,
     TradeClaim,
 )
-from rrr.trading.live.seen import Frozen, Seen, Settled, Why
+from rrr.trading.live.seen import Frozen, Seen, Settled, Why, terms, working, written
 
 CLOCKS_MS: Final = 60_000  # how far a venue's clock and ours may lie apart
 
@@ -102,7 +102,9 @@ class Desk:
 
     @property
     def told_at_ms(self) -> int:
-        return self.book.at_ms or self.venue.at_ms
+        """The book's clock never goes back."""
+        last_ms = self.reports[-1].at_ms if self.reports else 0
+        return max(self.book.at_ms or self.venue.at_ms, last_ms)
 
     def take_trades(self) -> list[TradeClaim]:
         """Book ours, the earliest first; return those of others."""
@@ -340,8 +342,11 @@ class Desk:
 
     def _tell(self, order: Known, status: Status, **figures: int) -> None:
         """Say it to the book."""
+        at_ms = self.told_at_ms
+        if status in (Status.FILLED, Status.TRIGGERED) and self._rests(order):
+            at_ms = max(at_ms, self.book.inside_ms)
         said = NO_REPORT._replace(
-            at_ms=self.told_at_ms,
+            at_ms=at_ms,
             instrument=order.instrument,
             sequence=order.sequence,
             status=int(status),
@@ -349,6 +354,11 @@ class Desk:
         )
         self.reports.append(said._replace(**figures))
         self.state, _ = step(self.state, self.reports[-1])
+
+    def _rests(self, order: Known) -> bool:
+        """Whether it waits at the venue, as paper has it fill: within a candle, not at its open."""
+        kinds = (one.kind for one in working(self.state) if one.sequence == order.sequence)
+        return any(kind not in (Kind.TAKE, Kind.MARKET) for kind in kinds)
 
     def _progress(self, order: Known, progress: Progress) -> None:
         now = self.known[order.sequence]
@@ -376,22 +386,5 @@ def unanswered(order: Known, trade: TradeClaim) -> bool:
     )
 
 
-def working(state: State) -> Iterator[Order]:
-    for lane in state.lanes:
-        yield from (order for order in (lane.order, lane.stop, lane.target) if order.kind)
-
-
 def money(legs: Iterable[Leg]) -> int:
     return sum(leg.amount for leg in legs if leg.currency == QUOTE)
-
-
-def terms(trade: TradeClaim) -> dict[str, int]:
-    names = ("quantity", "price", "notional", "fee", "fee_grains")
-    return {name: getattr(trade, name) for name in names}
-
-
-def written(trade: TradeClaim, sequence: int, fill: int) -> Iterator[int | str]:
-    """The values of the row that keeps a trade from being booked again."""
-    given = {"sequence": sequence, "fill": fill}
-    for name in Traded._fields:
-        yield given[name] if name in given else getattr(trade, name)

@@ -3,13 +3,15 @@
 The two ends of a reconciliation: what enters beside the claims of the venue, and what leaves.
 """
 
+from collections.abc import Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
 from rrr.core.events import Flow
-from rrr.core.orders import Report
+from rrr.core.orders import Order, Report
 from rrr.core.state import State
 from rrr.database.live import Foreign, Known, Notes, Tied, Traded
+from rrr.trading.live.claims import TradeClaim
 
 
 class Why(IntEnum):
@@ -40,6 +42,7 @@ class Seen(NamedTuple):
     starting: bool  # nothing is on its way that was not begun by a process that died
     gone: frozenset[int] = frozenset()  # orders that were looked up and are not at the venue
     at_ms: int = 0  # the book's clock, which all that it is told bears; 0: that of the claims
+    inside_ms: int = 0  # when the running candle closes, the time of what rests and is filled in it
 
 
 class Settled(NamedTuple):
@@ -61,3 +64,20 @@ class Settled(NamedTuple):
     def nothing(self) -> bool:
         """There is nothing to write."""
         return not (self.reports or self.flows or self.orders or self.foreign)
+
+
+def working(state: State) -> Iterator[Order]:
+    for lane in state.lanes:
+        yield from (order for order in (lane.order, lane.stop, lane.target) if order.kind)
+
+
+def terms(trade: TradeClaim) -> dict[str, int]:
+    names = ("quantity", "price", "notional", "fee", "fee_grains")
+    return {name: getattr(trade, name) for name in names}
+
+
+def written(trade: TradeClaim, sequence: int, fill: int) -> Iterator[int | str]:
+    """The values of the row that keeps a trade from being booked again."""
+    given = {"sequence": sequence, "fill": fill}
+    for name in Traded._fields:
+        yield given[name] if name in given else getattr(trade, name)
