@@ -155,7 +155,8 @@ class Live:
     async def rest(self) -> None:
         """Let what is under way arrive, for a while; start-up finds what did not."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.lookout.rests(), REST_S)
+            async with asyncio.timeout(REST_S):
+                await self.lookout.rests()
 
     def release(self, i: int, reason: str) -> Late:
         """A person has looked at what touched an instrument."""

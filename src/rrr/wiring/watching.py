@@ -85,7 +85,8 @@ async def write_facts(house: House) -> None:
 
 async def pause(house: House, seconds: float) -> None:
     try:
-        await asyncio.wait_for(house.stop.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await house.stop.wait()
     except TimeoutError:
         return
 

@@ -10,13 +10,13 @@ import asyncio
 import functools
 import selectors
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, Self, TypeVar
 
 from rrr.config import Home, load
 from rrr.core.events import Close, Event, Signal
@@ -38,12 +38,13 @@ How = ParamSpec("How")
 T = TypeVar("T")
 
 MINUTE: Final = 60_000
-LONGEST_S: Final = 20_000
+LONGEST_S: Final = 3_000
 CAPS: Final = Caps(32, CAPITAL, 10 * CAPITAL, frozenset({0}))
 LIVELY: Final = LAW._replace(orders_per_minute_max=32, order_notional_max=CAPITAL)
 SETTINGS: Final = {
     "market": "kraken",
     "symbols": "BTC-USD",
+    "capital": str(CAPITAL // QUANTA),
     "live.enabled": "true",
     "live.venue": "kraken",
     "live.instruments": "BTC-USD",
@@ -54,39 +55,48 @@ SETTINGS: Final = {
 }
 
 
-class Counting(Client):
-    asked = 0  # and not answered yet
-
-    async def write(self, work: Callable[[sqlite3.Connection], T], durable: bool = True) -> T:
-        self.asked += 1
-        try:
-            return await super().write(work, durable)
-        finally:
-            self.asked -= 1
-
-    async def read(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        self.asked += 1
-        try:
-            return await super().read(sql, parameters)
-        finally:
-            self.asked -= 1
-
-
 class Loop(asyncio.SelectorEventLoop):
-    """Its clock stands while anybody is at work."""
+    """Its clock stands while a thread is at work for it."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
-        self.db: Counting | None = None
+        self.at_work = 0
         super().__init__(Jumping(self))
 
     def time(self) -> float:
         return self.now_s
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether another thread opens or closes the file, or writes to it."""
-        return self.db is None or self.db.asked > 0 or self.db._closing
+
+@contextmanager
+def elsewhere() -> Iterator[None]:
+    """What is awaited inside happens in another thread."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, Loop)
+    loop.at_work += 1
+    try:
+        yield
+    finally:
+        loop.at_work -= 1
+
+
+class Counting(Client):
+    """Whoever asks it is waited for."""
+
+    async def write(self, work: Callable[[sqlite3.Connection], T], durable: bool = True) -> T:
+        with elsewhere():
+            return await super().write(work, durable)
+
+    async def read(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        with elsewhere():
+            return await super().read(sql, parameters)
+
+    async def _connect(self) -> Self:
+        with elsewhere():
+            return await super()._connect()
+
+    async def close(self) -> None:
+        with elsewhere():
+            await super().close()
 
 
 class Jumping(selectors.DefaultSelector):
@@ -98,7 +108,7 @@ class Jumping(selectors.DefaultSelector):
         found = super().select(0)
         if found or timeout == 0:
             return found
-        if self.loop.is_busy:
+        if self.loop.at_work:
             return super().select(None)
         assert timeout is not None, "Everybody waits for somebody else."
         self.loop.now_s += timeout + 1e-9
@@ -181,7 +191,7 @@ class Deal:
     async def until(self, true: Callable[[], object]) -> None:
         """However long that takes."""
         while not true():
-            await self.spend(asyncio.sleep(0.01))
+            await self.spend(asyncio.sleep(0.05))
 
     async def hold(self) -> None:
         """Buy, and wait until its stop rests there."""
@@ -222,13 +232,13 @@ async def opening(
     wanted, told = wanted or terms(), settings or {}
     loaded = load(Home(path.parent / "home"), overrides={**SETTINGS, **told}, environ={})
     teller = Teller(StringIO(), loaded)
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, Loop)
+    ramp = loaded.settings.live.ramp_notional_max
+    assert ramp is not None, "Armed."
     agent = Agent(
         venue,
         tuple(wanted.units),
         "",
-        Wall(CAPS),
+        Wall(CAPS._replace(order_notional_max=int(ramp * QUANTA))),
         venue.clock,
         venue.clock,
         teller.fact,
@@ -237,13 +247,14 @@ async def opening(
     ccxt = SimpleNamespace(has={})
     live = Live(loaded.settings, ccxt, venue, agent, Lookout(agent), teller, {}, law)
     async with Counting.open(path, application_id=LIVE) as db:
-        loop.db = db
         engine = await opened(db, wanted, lives.LIFE, agent, venue.clock, new=False)
         yield Deal(venue, db, engine, live, path, asyncio.Lock())
 
 
 @asynccontextmanager
-async def dealing(path: Path, venue: Desk, wanted: Terms | None = None, **how: Any) -> Any:
+async def dealing(
+    path: Path, venue: Desk, wanted: Terms | None = None, **how: Any
+) -> AsyncIterator[Deal]:
     """It has looked at its account, and trades until the block ends."""
     async with opening(path, venue, wanted, **how) as deal:
         await deal.live.begin(deal.db, deal.engine)
@@ -260,9 +271,3 @@ async def dealing(path: Path, venue: Desk, wanted: Terms | None = None, **how: A
 def ask(path: Path, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
     with closing(connect_read_only(path, LIVE)) as connection:
         return connection.execute(sql, parameters).fetchall()
-
-
-def write(path: Path, sql: str, *parameters: object) -> None:
-    """Behind everybody's back."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute(sql, parameters)

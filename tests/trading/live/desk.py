@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from rrr.core.orders import Rejection
 from rrr.trading.live.outcomes import Kind, Outcome
 from rrr.trading.live.spelling import Request
 from rrr.trading.live.wire import Row, Wire
+
+T = TypeVar("T")
 
 RATE: Final = Decimal("0.001")  # of every fill
 NO_ANSWER: Final = Outcome(Kind.UNKNOWN, words="create_order: RequestTimeout")
@@ -53,7 +55,8 @@ class Placed:
 
 
 class Desk(Wire):
-    """`down`: questions that nobody answers; `held`: calls that hang until their event is set."""
+    """`down`: questions that nobody answers; `held`: calls that hang until their event is set, and
+    are answered with what was so when they came."""
 
     def __init__(self, clock: Callable[[], int], pairs: Sequence[str], cash: str, price: str):
         self.venue, self.pairs = "kraken", tuple(pairs)
@@ -68,7 +71,6 @@ class Desk(Wire):
         self.down: set[str] = set()
         self.held: dict[str, asyncio.Event] = {}
         self.hidden: set[str] = set()  # client ids that no list shows
-        self.untold = False  # of own trades nothing is told yet
         self.calls: list[str] = []
         self.sent: list[Request] = []
         self.cancels: list[Request] = []
@@ -103,31 +105,30 @@ class Desk(Wire):
     async def look_up(
         self, pair: str, kind: int, client_id: str, since_ms: int
     ) -> list[Row] | Outcome:
-        return await self._told("look_up", lambda one: one.client_id == client_id)
+        return await self._rows("look_up", lambda one: one.client_id == client_id)
 
     async def find(self, pair: str, kind: int, venue_id: str) -> list[Row] | Outcome:
-        return await self._told("find", lambda one: one.id == venue_id)
+        return await self._rows("find", lambda one: one.id == venue_id)
 
     async def open_orders(self) -> list[Row] | Outcome:
-        return await self._told("open_orders", lambda one: one.status == "open")
+        return await self._rows("open_orders", lambda one: one.status == "open")
 
     async def closed_orders(self, since_ms: int) -> list[Row] | Outcome:
-        return await self._told("closed_orders", lambda one: one.status != "open")
+        return await self._rows("closed_orders", lambda one: one.status != "open")
 
     async def trades(self, since_ms: int) -> list[Row] | Outcome:
-        silent = await self._meet("trades")
-        return silent or ([] if self.untold else list(self.exchanged))
+        return await self._answer("trades", list(self.exchanged))
 
     async def balances(self) -> Row | Outcome:
-        silent = await self._meet("balances")
-        return silent or {"total": {coin: str(held) for coin, held in self.balance.items()}}
+        total = {coin: str(held) for coin, held in self.balance.items()}
+        return await self._answer("balances", {"total": total})
 
     async def ledger(self, codes: Sequence[str], since_ms: int) -> list[Row] | Outcome:
-        return await self._meet("ledger") or list(self.moves)
+        return await self._answer("ledger", list(self.moves))
 
     async def fees(self) -> dict[str, tuple[int, int]] | Outcome:
         rate = int(RATE * 10**6)
-        return await self._meet("fees") or dict.fromkeys(self.pairs, (rate, rate))
+        return await self._answer("fees", dict.fromkeys(self.pairs, (rate, rate)))
 
     def fill(self, one: Placed, amount: Decimal, price: Decimal | None = None) -> None:
         """Exchange so much, at this price or the one that is there."""
@@ -169,7 +170,7 @@ class Desk(Wire):
 
     def _place(self, request: Request) -> Placed:
         pair, _, side, amount, price = request.arguments
-        trigger = request.params.get("stopLossPrice")
+        trigger: str | None = request.params.get("stopLossPrice")
         named = request.params["clientOrderId"]
         assert all(one.client_id != named for one in self.placed), "A second order of one name."
         one = Placed(
@@ -178,7 +179,7 @@ class Desk(Wire):
             pair,
             side,
             Decimal(amount),
-            Decimal(price or trigger),
+            Decimal(trigger or price),
             Decimal(trigger) if trigger else None,
         )
         self.placed.append(one)
@@ -189,17 +190,19 @@ class Desk(Wire):
             one.status = "closed" if one.filled == one.amount else "canceled"
         return one
 
-    async def _told(self, name: str, among: Callable[[Placed], bool]) -> list[Row] | Outcome:
-        silent = await self._meet(name)
+    async def _rows(self, name: str, among: Callable[[Placed], bool]) -> list[Row] | Outcome:
         there = [one for one in self.placed if one.client_id not in self.hidden and among(one)]
-        return silent or [one.row for one in there]
+        return await self._answer(name, [one.row for one in there])
 
-    async def _meet(self, name: str) -> Outcome | None:
-        """A call arrives; what answers in its place, if it does not."""
+    async def _answer(self, name: str, answer: T) -> T | Outcome:
+        """As it was when the question came, whenever the answer does."""
+        await self._meet(name)
+        return SILENCE if name in self.down else answer
+
+    async def _meet(self, name: str) -> None:
         self.calls.append(name)
         if name in self.held:
             await self.held[name].wait()
-        return SILENCE if name in self.down else None
 
     def _pay(self, coin: str, amount: Decimal) -> None:
         self.balance[coin] = self.balance.get(coin, Decimal(0)) + amount

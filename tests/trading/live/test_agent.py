@@ -2,6 +2,7 @@
 
 import asyncio
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,13 @@ from rrr.database.live import Progress
 from rrr.trading.live import outcomes
 from rrr.trading.live.gate import Rank
 from rrr.trading.live.outcomes import Outcome
+from rrr.trading.live.protection import Why
 from rrr.trading.live.spelling import Request
-from tests.trading.live.dealing import CAPS, Deal, dealing, desk, timeless
+from tests.trading.live.dealing import CAPS, LIVELY, Deal, dealing, desk, terms, timeless
 from tests.trading.live.desk import Fate, sides
 
-WRITTEN = """SELECT l.state, o.stage FROM live_orders l JOIN orders o USING (session, book, sequence)
-    WHERE client_id = ?"""
+WRITTEN = """SELECT l.state, o.stage
+    FROM live_orders l JOIN orders o USING (session, book, sequence) WHERE client_id = ?"""
 STATES = "SELECT state FROM live_orders ORDER BY sequence"
 REJECTED = "SELECT rejection FROM order_states WHERE state = 'rejected' ORDER BY number"
 BOOKED = """SELECT (SELECT count(*) FROM fills), (SELECT count(*) FROM live_trades),
@@ -31,6 +33,11 @@ def path(tmp_path: Path) -> Path:
 
 def refused(words: str, rejection: Rejection = Rejection.TERMS) -> Outcome:
     return Outcome(outcomes.Kind.REJECTED, rejection, f"create_order: {words}")
+
+
+def is_so(deal: Deal, conviction_bps: int) -> bool:
+    """Whether the venue has what was wished for."""
+    return bool(coins(deal)) == bool(conviction_bps)
 
 
 def coins(deal: Deal) -> int:
@@ -209,12 +216,16 @@ async def test_a_fill_is_booked_once_however_often_it_is_told(path: Path) -> Non
     venue = desk()
     async with dealing(path, venue) as deal:
         await deal.hold()
+        (stop,) = venue.resting
+        venue.fill(stop, Decimal(1), stop.price)
         for _ in range(3):
             await deal.lookout.all()
-        assert deal.ask(BOOKED) == [(1, 1, coins(deal))]
+        assert deal.ask(BOOKED) == [(2, 2, coins(deal))]
+        assert deal.agent.frozen == ()
+        await deal.rest()
     async with dealing(path, venue) as deal:
-        assert deal.ask(BOOKED) == [(1, 1, coins(deal))]
-        assert sides(venue) == ["buy", "stop"]
+        assert deal.ask(BOOKED) == [(2, 2, coins(deal))]
+        assert sides(venue)[:2] == ["buy", "stop"]
         assert deal.agent.frozen == ()
 
 
@@ -302,9 +313,45 @@ async def test_what_was_never_sent_is_over_at_the_next_start(path: Path) -> None
     venue = desk()
     async with dealing(path, venue) as deal:
         await deal.close()
-        deal.agent.outbox.put_nowait = lambda item: None  # type: ignore[method-assign]
+        deal.agent.outbox = asyncio.Queue()  # which nobody empties
         await deal.close(10_000)
         assert deal.ask(STATES) == [("sending",)]
     async with dealing(path, venue) as deal:
         await deal.until(lambda: not deal.lane.order.kind)
         assert venue.sent == []
+
+
+@timeless
+async def test_a_look_up_that_failed_is_tried_again(path: Path) -> None:
+    venue = desk()
+    async with dealing(path, venue) as deal:
+        await deal.close()
+        venue.fates += [Fate.UNHEARD]
+        venue.down |= {"look_up", "open_orders", "closed_orders", "trades"}
+        await deal.close(10_000)
+        await asyncio.sleep(100)
+        assert venue.calls.count("look_up") > 5
+        assert deal.lane.order.kind
+        venue.down.clear()
+        await deal.until(lambda: deal.lane.quantity == coins(deal) > 0)
+        await deal.rest()
+        assert sides(venue) == ["buy", "stop"]
+
+
+@timeless
+async def test_a_purchase_that_fills_later_has_its_stop_replaced_by_one_of_its_size(
+    path: Path,
+) -> None:
+    venue = desk()
+    async with dealing(path, venue, terms(law=LIVELY._replace(entry_maker=1))) as deal:
+        await deal.close()
+        await deal.close(10_000)
+        await deal.until(lambda: venue.resting)
+        (bought,) = venue.resting
+        venue.fill(bought, Decimal(1), bought.price)
+        await deal.until(lambda: len(venue.resting) == 2)
+        venue.fill(bought, Decimal(2), bought.price)
+        await deal.until(lambda: deal.lane.quantity == 3 * 10**8)
+        await deal.until(lambda: any(one.amount == 3 for one in venue.resting))
+        assert [one.amount for one in venue.placed if one.trigger] == [1, 3]
+        assert len(deal.agent.protection.windows[Why.CHANGE]) == 1
