@@ -43,6 +43,7 @@ REFUSAL = """INSERT INTO refusals VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET last_at_ms = excluded.last_at_ms, times = excluded.times"""
 HALT = "INSERT INTO halts VALUES (?, ?, ?, ?, ?, ?)"
 POSITION = "INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+LAST_CLOSE = "SELECT max(at_ms) FROM equity WHERE session = ? AND book = ?"
 LAST_REFUSAL = """SELECT number, first_at_ms FROM refusals
     WHERE session = ? AND book = ? AND instrument = ? ORDER BY number DESC LIMIT 1"""
 
@@ -218,7 +219,9 @@ class Scribe:
         )
 
     def recall(self, connection: sqlite3.Connection) -> None:
-        """After a restart: which refusal is being counted for each instrument."""
+        """After a restart: the last close, and which refusal is counted for each instrument."""
+        (at_ms,) = connection.execute(LAST_CLOSE, self.key).fetchone()
+        self.closed_at_ms = at_ms or self.closed_at_ms
         for i in range(len(self.state.lanes)):
             found = connection.execute(LAST_REFUSAL, (*self.key, i)).fetchone()
             if found is not None:

@@ -82,7 +82,7 @@ async def feed(house: House) -> None:
 
 async def read(house: House) -> None:
     engine = house.engine
-    after_ms = engine.head.at_ms if engine.state.account.closes else 0
+    after_ms = engine.closed_at_ms if engine.state.account.closes else 0
     async for arrival in house.market.arrivals(after_ms):
         arrival = house.timed(arrival)
         if not arrival.past:

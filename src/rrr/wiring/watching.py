@@ -120,7 +120,7 @@ def figures_of(house: House, seen: Seen, health: Health | None) -> Figures:
         for unit, lane in zip(house.story.units, state.lanes, strict=True)
         if lane.paid
     )
-    at_ms = engine.committed.at_ms
+    at_ms = engine.closed_at_ms or engine.committed.at_ms
     next_s = None
     if not house.pace.free and house.pace.begin is not None:
         next_s = house.pace.delay_s(at_ms + house.market.timeframe_ms)

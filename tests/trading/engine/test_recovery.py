@@ -166,3 +166,14 @@ async def test_what_belongs_into_a_moment_is_there_with_it_or_not_at_all(path: P
             await engine.take([Moment((adopted,), also=with_model.also)])
     assert ask(path, known, adopted.model) == [(1,)]
     assert len(ask(path, "SELECT 1 FROM adoptions")) == 2
+
+
+async def test_a_word_later_than_the_last_close_does_not_hide_the_next_one(path: Path) -> None:
+    async with living(path, terms(SEED)) as engine:
+        await engine.take(moments()[:40])
+        closed = engine.closed_at_ms
+        later = closed + 60_000  # a far venue's fill bears the time of the candle that runs
+        await engine.take([Moment((Command(later, Verb.HALT),))])
+        assert (engine.closed_at_ms, engine.head.at_ms) == (closed, later)
+    async with living(path, terms(SEED)) as engine:
+        assert (engine.closed_at_ms, engine.head.at_ms) == (closed, later)

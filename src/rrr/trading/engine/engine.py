@@ -91,6 +91,11 @@ class Engine:
         return self.pen.head
 
     @property
+    def closed_at_ms(self) -> int:
+        """The last close that was decided; what a far venue filled since may bear a later time."""
+        return self.scribe.closed_at_ms
+
+    @property
     def state_hash(self) -> str:
         return journal.state_hash(self.head.trace, self.decided.state)
 
