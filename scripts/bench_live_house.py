@@ -140,7 +140,7 @@ class Room:
         moves = self.turn.locked() or self.lookout.attended or not self.agent.idle.is_set()
         return not moves and not self.answers and all(map(_rests, self.engine.state.lanes))
 
-    def answer(self, sequence: int) -> None:
+    def answer(self, sequence: int, *, recall: bool = False) -> None:
         """In the place of a lookout: what was asked for has happened."""
         task = asyncio.create_task(self.decided(lambda state: _answered(state, sequence)))
         self.answers.add(task)

@@ -188,7 +188,7 @@ def test_a_sale_that_the_venue_rejects_is_asked_again_at_the_next_close() -> Non
     assert talk.says(Status.REJECTED, talk.order(), rejection=int(Rejection.CAPACITY)) == ()
     (sale,) = talk.close()
     assert isinstance(sale, Order)
-    assert (sale.side, sale.quantity, sale.attempt) == (Side.SELL, talk.lane.quantity, 1)
+    assert (sale.side, sale.quantity, sale.attempt) == (Side.SELL, talk.lane.quantity, 0)
 
 
 def test_what_no_venue_buys_stays_under_its_stop() -> None:

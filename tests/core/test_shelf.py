@@ -205,7 +205,8 @@ def test_what_a_venue_knows_is_accepted_and_stands_in_its_place(what: str, venue
 
 def test_every_rejection_is_in_a_test_of_this_file_or_ends_an_order() -> None:
     ends = {Rejection.COLLAR, Rejection.NO_PRICE, Rejection.LIQUIDITY, Rejection.PARTNER}
-    elsewhere = {Rejection.NONE, Rejection.UNKNOWN_ORDER, *ends}
+    afar = {Rejection.CAP, Rejection.FROZEN}  # live's own
+    elsewhere = {Rejection.NONE, Rejection.UNKNOWN_ORDER, *ends, *afar}
     assert {row[1] for row in NO} | elsewhere == set(Rejection)
 
 

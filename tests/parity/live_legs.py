@@ -41,8 +41,9 @@ from rrr.trading.live.outcomes import Outcome
 from rrr.trading.live.seen import Frozen
 from rrr.trading.live.walls import Caps, Wall
 from rrr.trading.live.wire import Wire
+from rrr.wiring.live_terms import paying
 from rrr.wiring.teller import Teller
-from rrr.wiring.trading_live import Live, paying
+from rrr.wiring.trading_live import Live
 from tests.parity.live_journals import Journal, journal
 from tests.parity.live_market import DECIMALS, HALF, LOT, Standing, Stepped
 from tests.venue.dialects import DIALECTS, desk
@@ -166,7 +167,7 @@ async def lived(folder: Path, given: Given, spoilt: Spoilt = lambda place, live:
         terms = replace(
             given.terms,
             about={**given.terms.about, "mode": "live"},
-            instruments=paying(live, given.terms.instruments),
+            instruments=paying(live.wire, live.fees, given.terms.instruments),
         )
         async with _engine(folder, terms, live.agent, place.clock.now_ms) as (db, engine):
             await live.begin(db, engine)

@@ -28,10 +28,10 @@ async def test_ccxt_reads_an_order_its_fill_and_its_end(house: House) -> None:
         rests = await house.venue.foreign(house.pair, "buy", "0.01", price=price)
         taken = ""
         while not ("open" in states(told, rests) and "closed" in states(told, taken)):
-            taken = await house.venue.foreign(house.pair, "buy", "0.01")
+            taken = await house.venue.foreign(house.pair, "buy", "0.0005")
             await house.venue.wait(1)
         last = told[taken][-1]
-        assert (last["symbol"], last["side"], last["filled"]) == (house.pair, "buy", 0.01)
+        assert (last["symbol"], last["side"], last["filled"]) == (house.pair, "buy", 0.0005)
         await house.venue.cancel(rests)
         while "canceled" not in states(told, rests):
             await house.venue.wait(1)

@@ -11,7 +11,8 @@ from rrr.core.market import BPS, QUANTA
 from rrr.core.orders import Rejection
 from rrr.core.state import Halt
 from rrr.database import live_fits
-from rrr.wiring.trading_live import CRASHES_MS, lawful
+from rrr.wiring.live_terms import lawful
+from rrr.wiring.trading_live import CRASHES_MS
 from tests.builders import CAPITAL
 from tests.trading.live.dealing import LIVELY, Deal, dealing, desk, opening, terms, timeless
 from tests.trading.live.desk import Fate, sides
@@ -111,7 +112,7 @@ async def test_the_ramp_binds_until_real_costs_were_looked_at_and_ends_by_an_eve
     venue, small = desk(), SMALL * QUANTA
     under = LIVELY._replace(order_notional_max=small, exposure_max_bps=small * BPS // CAPITAL)
     async with dealing(path, venue, terms(law=under), settings=RAMP, law=LIVELY) as deal:
-        assert lawful(deal.live.settings, LIVELY, small) == under
+        assert lawful(deal.live.settings, LIVELY, small, climbed=False) == under
         await turned(deal)
         notional = venue.placed[0].amount * venue.price
         assert SMALL / 2 < notional <= SMALL

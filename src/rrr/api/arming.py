@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
 
 from rrr.api.permissions import Allowed
 from rrr.config import Home, Settings
@@ -17,13 +16,13 @@ from rrr.config.keys import Keys, keys_of
 from rrr.config.schema import text
 from rrr.core.errors import NotArmed, RRRError
 from rrr.core.orders import Kind, TimeInForce
+from rrr.data_pipeline.private_client import is_bare
 from rrr.data_pipeline.recorded_files import timeframe_ms
 from rrr.monitoring.words import count
 from rrr.neural_network import artefact
 from rrr.trading.live.spelling import SPEECHES, Speech
 
 APART_MS_MAX: Final = 1_000
-HERE: Final = ("127.0.0.1", "::1", "localhost")
 CAPS: Final = ("orders_per_minute_max", "order_notional_max", "day_notional_max")
 
 
@@ -106,8 +105,7 @@ def _market(settings: Settings) -> Iterator[Lack]:
             f" {settings.live.venue or 'nowhere'}.",
             "Let market and live.venue name the same.",
         )
-    address = urlsplit(settings.address or "")
-    if address.scheme == "http" and address.hostname not in HERE:
+    if is_bare(settings.address):
         yield Lack(
             "market",
             "Keys would cross the network unencrypted: address begins with http:.",
@@ -260,6 +258,8 @@ def _keys(home: Home, settings: Settings, world: World) -> Iterator[Lack]:
         return
     if live.sandbox and not world.has_sandbox(venue):
         return
+    if is_bare(settings.address) or not live.enabled:
+        return  # no key leaves that need not
     yield from _permissions(keys, settings, world)
     yield from _clock(keys, world)
 

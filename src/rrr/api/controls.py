@@ -104,7 +104,7 @@ def ask(root: Path, verb: str, **more: Any) -> dict[str, Any]:
                 said = json.loads(file.readline())
     except (OSError, ValueError) as error:
         raise Unavailable(
-            f"No daemon answers for {root}.", "Start one: rrr --mode paper …"
+            f"No daemon answers for {root}.", "Start one: rrr --mode paper … or rrr --mode live."
         ) from error
     if "error" in said:
         raise Unavailable(f"The daemon refused: {said['error']}", "Ask for something else.")

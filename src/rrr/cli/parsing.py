@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,6 +17,7 @@ from .commands import trade
 from .data import DATA
 from .options import MODE, configured
 from .research import EXPORT, RESEARCH
+from .speaking import say
 from .telling import TELLING
 
 COMMANDS = {**DAEMON, **TELLING, "export": EXPORT, **RESEARCH, **DATA}
@@ -42,6 +44,11 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message[:1].upper()}{message[1:]}.", f"Ask: {self.prog} --help.")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Older versions of Python end with a traceback where nobody reads the help."""
+        if message:
+            say(message, file or sys.stderr, end="")
 
     def read(self, arguments: Sequence[str], known: argparse.Namespace) -> argparse.Namespace:
         """The options. Raise UsageError for a word that means nothing here."""

@@ -210,9 +210,11 @@ def on_order(
         if report.status == Status.FILLED and order.side == Side.BUY:
             account, lane = held_for(account, lane, instrument, rest_of(order))
         return ledger.Booked(account, lane)
-    # A purchase that found no seller is given up; an exit is tried again, wider.
+    # A purchase that found no seller is given up; an exit is tried again, wider: but not because
+    # it was refused, for then no price was asked for in vain.
     due = min(lane.due, 0)
-    attempt = lane.attempt + 1 if order.side == Side.SELL else lane.attempt
+    wider = order.side == Side.SELL and order.stage != Stage.REJECTED
+    attempt = lane.attempt + 1 if wider else lane.attempt
     account, lane = held_for(account, lane, instrument, 0)
     in_vain = order.kind == Kind.LIMIT and order.stage != Stage.FILLED and not called_back
     lane = buried(lane, order)._replace(

@@ -7,9 +7,10 @@ request that comes with an older one for a replay, and refuse it.
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from rrr.config.keys import Keys
-from rrr.core.errors import RRRError, Unavailable
+from rrr.core.errors import NotArmed, RRRError, Unavailable
 from rrr.data_pipeline import lean_ccxt
 from rrr.data_pipeline.exchange_client import MISREAD, Manner, moved
 from rrr.data_pipeline.exchange_pace import BAN_S, Requests, is_exit
@@ -20,9 +21,20 @@ PAUSE_S: Final = 5.0  # after a 429 that names no time
 # docs.kraken.com, "Spot REST rate limits": a counter of 15 points that falls by a third of one a
 # second (Starter); ccxt counts three weights a point.
 BURSTS: Final[Mapping[str, int]] = {"kraken": 45}
+HERE: Final = ("127.0.0.1", "::1", "localhost")
 TIMEOUT_MS: Final = 10_000
 
 Dressed = Callable[[Any], None]
+
+
+def is_bare(address: str | None) -> bool:
+    """Whether what is said there can be read on its way.
+
+    >>> is_bare("http://192.0.2.2:80"), is_bare("http://127.0.0.1:80"), is_bare(None)
+    (True, False, False)
+    """
+    place = urlsplit(address or "")
+    return place.scheme == "http" and place.hostname not in HERE
 
 
 def signed(
@@ -32,7 +44,15 @@ def signed(
     *,
     sockets: bool = False,
 ) -> Any:
-    """An instance of ccxt's that signs with these keys. It has asked for nothing yet."""
+    """An instance of ccxt's that signs with these keys. It has asked for nothing yet.
+
+    Raise NotArmed where keys would cross a network unencrypted.
+    """
+    if is_bare(address):
+        raise NotArmed(
+            f"Keys would cross the network unencrypted: {address} begins with http:.",
+            "Leave address out, or let it begin with https:.",
+        )
     pro = sockets and lean_ccxt.has_pro(keys.venue)
     kind, _ = (lean_ccxt.load_pro if pro else lean_ccxt.load)(keys.venue)
     password = {"password": keys.password.get_secret_value()} if keys.password else {}

@@ -35,9 +35,11 @@ TOUCHED = """SELECT DISTINCT instrument FROM quarantine
 BEGAN = """SELECT coalesce(min(at_ms), 0) FROM quarantine
     WHERE session = ? AND book = ? AND kind = 'beginning'"""
 TIED = "SELECT coalesce(max(at_ms), 0) FROM tie_outs WHERE session = ? AND book = ?"
-PURCHASES = """SELECT l.sending_at_ms, l.instrument, o.price, o.quantity
+PURCHASES = """SELECT l.sending_at_ms, o.price, o.quantity, i.points + i.grains
     FROM live_orders l JOIN orders o USING (session, book, sequence)
-    WHERE session = ? AND book = ? AND l.side = 1 AND l.sending_at_ms > ?"""
+    JOIN session_instruments s ON s.session = l.session AND s.number = l.instrument
+    JOIN instruments i ON i.id = s.instrument
+    WHERE l.venue = ? AND l.side = 1 AND l.sending_at_ms > ?"""
 ROUNDED = "SELECT coalesce(sum(rounded), 0) FROM live_trades WHERE session = ? AND book = ?"
 
 Key = tuple[int, int]  # session and book
@@ -221,10 +223,11 @@ def tied_at_ms(connection: sqlite3.Connection, key: Key) -> int:
 
 
 def purchases(
-    connection: sqlite3.Connection, key: Key, since_ms: int
+    connection: sqlite3.Connection, venue: str, since_ms: int
 ) -> list[tuple[int, int, int, int]]:
-    """What left to buy since then: when, instrument, the worst price, grains."""
-    return connection.execute(PURCHASES, (*key, since_ms)).fetchall()
+    """What left to buy since then, whichever book it was: when, the worst price, grains, decimals
+    of both together."""
+    return connection.execute(PURCHASES, (venue, since_ms)).fetchall()
 
 
 def _name(member: IntEnum) -> str:

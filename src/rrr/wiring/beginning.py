@@ -201,7 +201,8 @@ async def dealing(
     settings: Settings, keys: Keys, market: Market, teller: Teller
 ) -> AsyncIterator[tuple["Live", Terms]]:
     """Who trades for these keys, and a book that pays what their account pays."""
-    from rrr.wiring.trading_live import at_the_venue, lawful, paying
+    from rrr.wiring.live_terms import lawful, paying
+    from rrr.wiring.trading_live import at_the_venue
 
     terms = terms_of(market, settings, "live")
 
@@ -210,9 +211,10 @@ async def dealing(
 
     given = (terms.units, terms.law, market.timeframe_ms, clock_ms, teller)
     async with at_the_venue(settings, keys, *given) as live:
-        law = lawful(settings, terms.law, live.agent.wall.caps.order_notional_max)
+        cap = live.agent.wall.caps.order_notional_max
+        law = lawful(settings, terms.law, cap, climbed=False)
         about = {**terms.about, "sandbox": True} if settings.live.sandbox else terms.about
-        pays = paying(live, terms.instruments)
+        pays = paying(live.wire, live.fees, terms.instruments)
         yield live, replace(terms, about=about, law=law, instruments=pays)
 
 

@@ -6,6 +6,7 @@ is held is sold, each try twice as far below the last price that was known; then
 
 import asyncio
 import os
+import sqlite3
 import time
 from contextlib import AsyncExitStack
 from functools import partial
@@ -47,15 +48,22 @@ async def panicked(
         stack.enter_context(occupied(home, about))()
         stack.enter_context(teller.logging(home))
         db = await stack.enter_async_context(get_db("live", home.root, read_only=False))
-        session, units = await db.write(_last, durable=False)
+        session, units, names = await db.write(_last, durable=False)
         live = await stack.enter_async_context(
             at_the_venue(settings, keys, units, None, 0, now_ms, teller)
         )
         engine = Engine(db, session, live.agent, core_hash(), now_ms)
         await engine.recover()
         await engine.begin(Life(os.getpid(), __version__, [], [("panic", {"note": reason})]))
-        story = Story(units, engine.state, every_decision=True, names={})
-        await live.begin(db, engine)
+        story = Story(units, engine.state, every_decision=True, names=names)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await live.begin(db, engine)
+        except TimeoutError as error:
+            raise Unavailable(
+                f"{venue} did not say within {PATIENCE_S:.0f} s how the account is; nothing left.",
+                "Sell there by hand; or say rrr panic again.",
+            ) from error
         telling = partial(_told, engine, story, teller, asyncio.Lock())
         live.agent.deliver = telling
         panic = Moment((Command(engine.head.at_ms, Verb.PANIC),), reason)
@@ -72,11 +80,12 @@ async def panicked(
     return found, told(found, units[0].quote, "halted by panic: rrr resume, once a daemon runs")
 
 
-def _last(connection: Any) -> tuple[Session, list[Unit]]:
+def _last(connection: sqlite3.Connection) -> tuple[Session, list[Unit], dict[int, str]]:
     session = sessions.named(connection, None)
     if session.finished:
         raise NotFound("No live session is unfinished.", "There is nothing to sell.")
-    return session, sessions.units(connection, session.id)
+    names = dict(connection.execute("SELECT id, name FROM models"))
+    return session, sessions.units(connection, session.id), names
 
 
 async def _told(
@@ -94,7 +103,9 @@ async def _carried_out(live: Live, engine: Engine) -> bool:
     until_s = time.monotonic() + PATIENCE_S
     async with asyncio.TaskGroup() as tasks:
         dealing = [tasks.create_task(live.agent.run()), tasks.create_task(live.lookout.run())]
-        while not (flat := is_flat(engine.state)) and time.monotonic() < until_s:
+        while not (flat := is_flat(engine.state) and not live.lookout.in_doubt) and (
+            time.monotonic() < until_s
+        ):
             await live.agent.wait(LOOK_S)
         for task in dealing:
             task.cancel()

@@ -11,7 +11,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Final
 
 from rrr.config import Settings
@@ -19,7 +18,6 @@ from rrr.config.keys import Keys
 from rrr.core.errors import NotArmed, RRRError, Unavailable
 from rrr.core.events import Command, Event, Limits, Listing, Verb
 from rrr.core.ledger import QUOTE
-from rrr.core.market import BPS, QUANTA, Instrument, cost
 from rrr.core.state import Halt, Law, State
 from rrr.data_pipeline.exchange_client import Manner, monotonic_ms
 from rrr.data_pipeline.private_client import account, exits
@@ -41,9 +39,10 @@ from rrr.trading.live.lookout import Lookout
 from rrr.trading.live.outcomes import Outcome
 from rrr.trading.live.protection import Why
 from rrr.trading.live.seen import Frozen
-from rrr.trading.live.spelling import decimal, speech
+from rrr.trading.live.spelling import decimal
 from rrr.trading.live.walls import DAY_MS, Bought, Caps, Wall
 from rrr.trading.live.wire import Wire
+from rrr.wiring.live_terms import caps_of, cost_of, lawful, paying, quanta
 from rrr.wiring.teller import Teller
 
 CRASHES_MS: Final = 600_000
@@ -51,7 +50,7 @@ REST_S: Final = 5.0  # who stops waits so long for what is under way
 LOOK_S: Final = 60.0  # at the ramp
 
 CRASHES = """SELECT count(*) FROM runs
-    WHERE session = ? AND ended_at_ms IS NULL AND started_at_ms > ? AND id <> ?"""
+    WHERE ended_at_ms IS NULL AND started_at_ms > ? AND id <> ?"""
 STANDING = """SELECT s.name, s.key,
         (SELECT coalesce(sum(worth), 0) FROM positions p
             WHERE p.session = s.id AND p.worth > 100000000),
@@ -105,17 +104,16 @@ class Live:
 
         def recalled(connection: sqlite3.Connection) -> tuple[memory.Memory, list[Any], int]:
             found = memory.recalled(connection, key, agent.venue, currencies)
-            sent = rows.purchases(connection, key, now_ms - DAY_MS)
+            sent = rows.purchases(connection, agent.venue, now_ms - DAY_MS)
             crashes = connection.execute(
-                CRASHES, (engine.session.id, engine.clock() - CRASHES_MS, engine.pen.run)
+                CRASHES, (engine.clock() - CRASHES_MS, engine.pen.run)
             ).fetchone()[0]
             return found, sent, crashes
 
         found, sent, crashes = await db.write(recalled)
         agent.tag = session_tag(*await _born(db, engine.session.id))
         agent.attach(engine, found)
-        instruments = engine.state.instruments
-        agent.wall.recall(Bought(at, cost(instruments[i], p, q)) for at, i, p, q in sent)
+        agent.wall.recall(Bought(at, cost_of(p, q, decimals)) for at, p, q, decimals in sent)
         began_s = time.monotonic()
         if crashes >= self.settings.live.crash_starts_max:
             await self._break_the_loop(engine, crashes)
@@ -171,7 +169,8 @@ class Live:
         """For `status`: what only the living daemon knows."""
         agent, protection = self.agent, self.agent.protection
         protection.look(state, agent.monotonic_ms())
-        bare_s = protection.bare_ms(agent.monotonic_ms()) / 1000
+        now_ms = agent.monotonic_ms()
+        bare_ms = protection.so_far_ms(now_ms, Why.BARE)
         bought = agent.wall.day_notional(agent.clock())
         windows = {
             str(why): {
@@ -185,7 +184,8 @@ class Live:
             "reconciled_at_ms": self.lookout.reconciled_at_ms,
             "unknown": sorted(self.lookout.attended),
             "frozen": [_frozen(one, units) for one in agent.frozen],
-            "unprotected_s": round(bare_s, 1),
+            "unprotected_s": round(protection.so_far_ms(now_ms, *Why) / 1000, 1),
+            "unprotected_without_reason_s": round(bare_ms / 1000, 1),
             "unprotected_now": [units[i].symbol for i in protection.since_ms],
             "unprotected_windows": windows,
             "unfilled_stops": protection.unfilled,
@@ -222,7 +222,7 @@ class Live:
         self.fees = fees
 
         def late(state: State) -> Sequence[Moment]:
-            now = paying(self, state.instruments)
+            now = paying(self.agent.wire, self.fees, state.instruments)
             changed: list[Event] = [
                 Listing(engine.head.at_ms, one._replace(version=one.version + 1))
                 for one, was in zip(now, state.instruments, strict=True)
@@ -241,8 +241,9 @@ class Live:
             return trips, live_fits.fitted(connection, key, live.ramp_round_trips)
 
         self.round_trips, fitted = await db.write(read, durable=False)
-        cap = ramp.order_notional_max(_caps(self.settings), self.round_trips, fitted)
-        law = lawful(self.settings, self.law, cap) if self.law else None
+        cap = ramp.order_notional_max(caps_of(self.settings), self.round_trips, fitted)
+        climbed = self.round_trips >= live.ramp_round_trips and fitted
+        law = lawful(self.settings, self.law, cap, climbed=climbed) if self.law else None
         self.agent.wall.caps = self.agent.wall.caps._replace(order_notional_max=cap)
 
         def late(state: State) -> Sequence[Moment]:
@@ -289,13 +290,13 @@ async def at_the_venue(
     manner = Manner(sockets=True)
     async with account(keys, settings.address, clock, manner) as ccxt:
         wire = Wire(ccxt, [f"{unit.base}/{unit.quote}" for unit in units], exits)
-        halted = [pair for pair in wire.pairs if ccxt.markets[pair].get("active") is False]
+        halted = [pair for pair in wire.pairs if not _active(ccxt, pair)]
         if halted:
-            raise NotArmed(
-                f"{keys.venue} does not trade {', '.join(halted)} now.",
-                "Take it from symbols, or start again once it does.",
+            text = (
+                f"{keys.venue} does not trade {', '.join(halted)} now: the others are looked after"
             )
-        fees = await wire.fees()
+            teller.fact("halted_there", text, {"pairs": halted})
+        fees = await wire.fees() if law is not None else {}
         if isinstance(fees, Outcome):
             raise Unavailable(
                 f"{keys.venue} does not say what this account pays ({fees.words}).",
@@ -306,12 +307,12 @@ async def at_the_venue(
         )
         live = settings.live
         assert live.orders_per_minute_max, "Armed with all caps."
-        caps = _caps(settings)
+        caps = caps_of(settings)
         wall = Wall(
             Caps(
                 live.orders_per_minute_max,
                 caps.ramp_notional_max,
-                _quanta(live.day_notional_max),
+                quanta(live.day_notional_max),
                 allowed,
             )
         )
@@ -329,41 +330,8 @@ async def at_the_venue(
         yield Live(settings, ccxt, wire, agent, Lookout(agent), teller, fees, law)
 
 
-def lawful(settings: Settings, law: Law, cap: int) -> Law:
-    """While the ramp lasts one order is one position: no more is held than it may buy."""
-    exposure_bps = max(cap * BPS // int(settings.capital * QUANTA), 1)
-    if cap >= _caps(settings).order_notional_max:
-        exposure_bps = law.exposure_max_bps
-    return law._replace(
-        order_notional_max=min(law.order_notional_max, cap),
-        exposure_max_bps=min(law.exposure_max_bps, exposure_bps),
-    )
-
-
-def paying(live: Live, instruments: Sequence[Instrument]) -> list[Instrument]:
-    """Instruments with the fees of this account."""
-    in_base = int(speech(live.agent.venue).fee_in_base)
-    found = []
-    for instrument, pair in zip(instruments, live.wire.pairs, strict=True):
-        taker_ppm, maker_ppm = live.fees[pair]
-        found.append(
-            instrument._replace(
-                fee_taker_ppm=taker_ppm, fee_maker_ppm=maker_ppm, fee_in_base=in_base
-            )
-        )
-    return found
-
-
-def _caps(settings: Settings) -> ramp.Caps:
-    live = settings.live
-    return ramp.Caps(
-        _quanta(live.ramp_notional_max), _quanta(live.order_notional_max), live.ramp_round_trips
-    )
-
-
-def _quanta(amount: Decimal | None) -> int:
-    assert amount is not None, "Armed with all caps."
-    return int(amount * QUANTA)
+def _active(ccxt: Any, pair: str) -> bool:
+    return pair in ccxt.markets and ccxt.markets[pair].get("active") is not False
 
 
 async def _born(db: Client, session: int) -> tuple[str, int]:

@@ -232,7 +232,7 @@ MUTANTS: Final = (
         "who may not sell asks again",
         "the next close must ask",
         f"{LIVE}/agent.py",
-        "                await self._again(order, outcome.rejection)\n",
+        "                self.later(self._again(order, outcome.rejection))\n",
         "                pass\n",
         f"{AGENT}::test_whoever_may_not_sell",
     ),

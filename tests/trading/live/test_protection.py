@@ -65,10 +65,10 @@ def test_a_stop_that_gives_way_to_another_is_a_change() -> None:
 def test_what_stands_bare_counts_until_now() -> None:
     protection = Protection()
     protection.look(state(HELD), 100)
-    assert protection.bare_ms(350) == 250
+    assert protection.so_far_ms(350, Why.BARE) == 250
     protection.look(state(UNDER), 400)
     protection.look(state(HELD), 500)
-    assert protection.bare_ms(501) == 301
+    assert protection.so_far_ms(501, Why.BARE) == 301
     assert protection.quantile_ms(Why.BARE, 0.99) == 300
     assert protection.quantile_ms(Why.EXIT, 0.99) == 0
 
@@ -95,7 +95,7 @@ async def test_a_round_trip_stands_bare_only_as_it_begins_and_as_it_ends(tmp_pat
             Why.CHANGE: 0,
             Why.BARE: 0,
         }
-        assert found.bare_ms(venue.clock()) == 0
+        assert found.so_far_ms(venue.clock(), Why.BARE) == 0
         told = deal.live.told(deal.engine.state, deal.agent.units)
         assert told["unprotected_s"] == 0
         assert told["unprotected_now"] == []

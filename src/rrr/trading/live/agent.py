@@ -9,13 +9,24 @@ therefore made late: by whoever decides, from the state before it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from rrr.core.events import Close, Event
-from rrr.core.orders import NO_REPORT, Cancel, Kind, Order, Report, Side, Status, is_stop
+from rrr.core.orders import (
+    NO_ORDER,
+    NO_REPORT,
+    Cancel,
+    Kind,
+    Order,
+    Rejection,
+    Report,
+    Side,
+    Status,
+    is_stop,
+)
 from rrr.core.state import State
 from rrr.database.live import Known, Outside, Progress
 from rrr.database.sessions import Unit
@@ -31,13 +42,22 @@ from rrr.trading.live.outcomes import Outcome
 from rrr.trading.live.protection import Protection
 from rrr.trading.live.reconcile import reconciled
 from rrr.trading.live.seen import Frozen, Seen, Settled, Why, working
-from rrr.trading.live.spelling import Refused, Request, Rules, cancelled, spelled
+from rrr.trading.live.spelling import Refused, Request, Rules, cancelled, due, spelled
+from rrr.trading.live.taken import Taken, written
 from rrr.trading.live.walls import Wall
 from rrr.trading.live.wire import Wire
 
 Told = Callable[[str, str, dict[str, Any]], None]
 
+
+class Attend(Protocol):
+    def __call__(self, sequence: int, *, recall: bool = False) -> None:
+        """Look at this order until it rests or is over; `recall`: call it back first."""
+
+
 AGAIN_S: Final = (0.25, 1.0, 3.0)  # after a refusal that the next moment may take back
+DEADLINE_MS: Final = 10_000  # whoever looks for an order looks for longer
+TRIES: Final = 7  # of an exit, each twice as wide: by then it takes any price
 REFUSED_S_MAX: Final = 60.0
 PASSING: Final = ("InvalidNonce", "RateLimitExceeded", "DDoSProtection")
 
@@ -45,7 +65,7 @@ PASSING: Final = ("InvalidNonce", "RateLimitExceeded", "DDoSProtection")
 @dataclass(slots=True)
 class Errand:
     order: Order
-    request: Request | Refused
+    request: Request | Refused | Taken
     over: asyncio.Event = field(default_factory=asyncio.Event)  # its outcome was told
 
 
@@ -70,8 +90,10 @@ class Agent:
     memory: Memory = field(init=False)
     inquiry: Inquiry = field(init=False)
     deliver: Callable[[Late], Awaitable[None]] = field(init=False)
-    attend: Callable[[int], None] = field(init=False)  # of whoever watches over orders
+    attend: Attend = field(init=False)  # of whoever watches over orders
     poke: Callable[[], None] = field(init=False)
+    look_at_all: Callable[[], None] = field(init=False)
+    later: Callable[[Coroutine[Any, Any, None]], object] = field(init=False)
     frozen: tuple[Frozen, ...] = ()
     errands: dict[int, Errand] = field(default_factory=dict)
     outbox: asyncio.Queue[Order | Cancel] = field(default_factory=asyncio.Queue)
@@ -117,6 +139,7 @@ class Agent:
     async def run(self) -> None:
         """Do what was carried here, each errand by itself, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
+            self.later = tasks.create_task
             while True:
                 item = await self.outbox.get()
                 tasks.create_task(self._errand(item))
@@ -151,11 +174,33 @@ class Agent:
         await self.deliver(late)
         return await told
 
+    def _handed(self, order: Order, taken: Taken, state: State) -> list[Moment]:
+        """An order that never leaves is filled by what somebody else took."""
+        i, known = order.instrument, self.memory.known[order.sequence]
+        told = written(
+            order,
+            taken,
+            state.lanes[i],
+            state.instruments[i],
+            f"hand {known.client_id}",
+            (self.engine.head.at_ms, self.clock()),
+        )
+        text = f"{self.units[i].symbol}: {told.foreign.words} leave the book, as a flow"
+        self.told("taken", text, {"order": order.sequence, "grains": taken.quantity})
+        over = known._replace(
+            progress=int(Progress.ENDED),
+            settled_at_ms=self.clock(),
+            filled=taken.quantity,
+            fills=1,
+        )
+        noted = Moment((), also=self.memory.hand(over, told.trade, told.foreign, self.clock()))
+        events: tuple[Event, ...] = (told.reports[0], told.flow, *told.reports[1:])
+        return [noted, *(Moment((event,)) for event in events)]
+
     async def recall(self, sequence: int) -> None:
-        """Call an order back, by the venue's name for it or by ours."""
-        known, order = self.memory.known[sequence], self.order_of(sequence)
-        if known.progress in OVER or order is None:
-            return
+        """Call an order back, by the venue's name for it or by ours; also one that came late."""
+        known = self.memory.known[sequence]
+        order = self.order_of(sequence) or _remembered(known)
         rules = self._rules(known.instrument)
         request = cancelled(self.venue, order, rules, known.client_id, known.venue_id)
         if isinstance(request, Request):  # else it must be looked up first
@@ -172,11 +217,16 @@ class Agent:
         """Give it its name; what must not leave is told so once this is committed."""
         rules = self._rules(order.instrument)
         name = ids.client_id(self.venue, self.tag, order.sequence)
-        request = spelled(self.venue, order, rules, name)
+        request: Request | Refused | Taken = spelled(self.venue, order, rules, name)
         if isinstance(request, Request):
             request = self.wall.meet(order, rules.instrument, at_ms) or request
+        gone = -self.memory.aside[1 + order.instrument]
+        if order.side == Side.SELL and gone >= rules.instrument.lot:
+            request = Taken(min(gone, order.quantity))
+            if is_stop(order.kind):
+                request = Refused(Rejection.INSUFFICIENT, "somebody else took what it would sell")
         self.errands[order.sequence] = Errand(order, request)
-        stays = isinstance(request, Refused)
+        stays = not isinstance(request, Request)
         return named(order, name, at_ms, Progress.NEW if stays else Progress.SENDING)
 
     async def _errand(self, item: Order | Cancel) -> None:
@@ -186,7 +236,8 @@ class Agent:
             else:
                 if errand := self.errands.get(item.sequence):
                     await errand.over.wait()  # it is not there yet
-                await self.recall(item.sequence)
+                if self.memory.known[item.sequence].progress not in OVER:
+                    await self.recall(item.sequence)
                 self.attend(item.sequence)
         finally:
             self.under_way -= 1
@@ -195,6 +246,12 @@ class Agent:
 
     async def _send(self, order: Order) -> None:
         errand = self.errands[order.sequence]
+        if isinstance(errand.request, Taken):
+            await self.deliver(partial(self._handed, order, errand.request))
+            errand.over.set()
+            return
+        if order.attempt > TRIES:  # nobody buys it: the market need not hear it at every turn
+            await self.wait(min(2.0 ** (order.attempt - TRIES), REFUSED_S_MAX))
         if isinstance(errand.request, Refused):
             outcome = Outcome(outcomes.Kind.REJECTED, *errand.request)
         else:
@@ -204,7 +261,8 @@ class Agent:
         if outcome.kind is outcomes.Kind.REJECTED:
             self.errands.pop(order.sequence)
             if order.side == Side.SELL:
-                await self._again(order, outcome.rejection)
+                self.look_at_all()  # are the coins still there?
+                self.later(self._again(order, outcome.rejection))
             return
         self.refusals.pop(order.instrument, None)
         if outcome.kind is outcomes.Kind.UNKNOWN or order.kind in (Kind.TAKE, Kind.MARKET):
@@ -215,7 +273,8 @@ class Agent:
         rank = Rank.EXIT if request.urgent else Rank.ENTRY
         for pause_s in AGAIN_S:
             async with self.gate.turn(rank):
-                outcome = await self.wire.send(request)
+                dated = due(self.venue, request, self.clock() + DEADLINE_MS)
+                outcome = await self.wire.send(dated)
             passing = any(word in outcome.words for word in PASSING[: 3 if request.urgent else 1])
             if outcome.kind is not outcomes.Kind.REJECTED or not passing:
                 return outcome
@@ -295,6 +354,12 @@ class Agent:
             self.told("thawed", f"{symbol} agrees with its venue again", {"symbol": symbol})
         self.frozen = tuple(sorted(frozen))
         self.wall.frozen = {one.instrument: one.words for one in self.frozen}
+        for lane in self.engine.decided.state.lanes:
+            order = lane.order
+            if order.side == Side.BUY and order.kind == Kind.LIMIT:
+                known = self.memory.known[order.sequence]
+                if order.instrument in self.wall.frozen and known.progress == Progress.PLACED:
+                    self.attend(order.sequence, recall=True)  # a purchase that rests buys no more
 
     def _tell(self, settled: Settled) -> None:
         """What came from elsewhere; and forget errands that are done."""
@@ -310,6 +375,17 @@ class Agent:
         unit = self.units[i]
         instrument = self.engine.decided.state.instruments[i]
         return Rules(self.wire.pairs[i], unit.points, unit.grains, instrument)
+
+
+def _remembered(known: Known) -> Order:
+    """An order that the book has forgotten, as far as a cancel must know it."""
+    return NO_ORDER._replace(
+        instrument=known.instrument,
+        sequence=known.sequence,
+        kind=int(Kind.LIMIT),
+        side=known.side,
+        quantity=known.quantity,
+    )
 
 
 def urgent(order: Order | None) -> bool:

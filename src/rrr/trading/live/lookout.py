@@ -35,6 +35,7 @@ HINTED_S: Final = 0.5  # hints that come together are one
 ALL_S: Final = 120.0
 HEARD_S: Final = 60.0  # from one glance to the next while a stream tells what moves
 OVERLAP_MS: Final = 600_000  # each look at everything reaches so far back behind the last
+BEGIN_S: Final = 5.0
 AGAIN_S: Final = 0.25  # the first of the waits for an order that moves; each is twice the last
 AGAIN_S_MAX: Final = 5.0
 FORGOTTEN_MS: Final = 2 * DAY_MS  # after its end nothing more is heard of an order
@@ -53,11 +54,14 @@ class Lookout:
     _begin: Callable[[int], object] | None = None
     unheard: asyncio.Event = field(default_factory=asyncio.Event)  # REST knew it, no stream did
     hears: bool = False  # a stream that tells what moves
+    _recalled: set[int] = field(default_factory=set)  # open there, and not to be
+    _behind: set[int] = field(default_factory=set)  # filled there by more than is booked
     _silent: bool = False
     _all_due: bool = False
 
     def __post_init__(self) -> None:
         self.agent.attend, self.agent.poke = self.attend, self._hinted.set
+        self.agent.look_at_all = self.look_at_all
 
     async def start(self) -> None:
         """Before anything is decided: all questions are answered, and the book agrees or says why.
@@ -92,8 +96,10 @@ class Lookout:
                 elif self.agent.memory.open:
                     await self._glance(hinted=hinted)
 
-    def attend(self, sequence: int) -> None:
-        """Look at this order until it rests or is over."""
+    def attend(self, sequence: int, *, recall: bool = False) -> None:
+        """Look at this order until it rests or is over; `recall`: call it back first."""
+        if recall:
+            self._recalled.add(sequence)
         if self._begin is None:
             self._waiting.append(sequence)
         elif sequence in self.attended:
@@ -183,7 +189,9 @@ class Lookout:
             if again.balances.whole and again.balances.items == found.balances.items:
                 break
             found = again
-            await agent.wait(1.0)
+            text = f"the account at {agent.venue} moves: the book begins once it does not"
+            agent.told("account_moves", text, {})
+            await agent.wait(BEGIN_S)
         # The venue's clock may be ahead of ours.
         began_ms = max([again.at_ms, *(one.at_ms + 1 for one in again.moved.items)])
         found = again._replace(at_ms=began_ms)
@@ -218,6 +226,9 @@ class Lookout:
     async def _attending(self, sequence: int) -> None:
         tries, search = 0, None
         again = self.attended[sequence]
+        if sequence in self._recalled:
+            await self.agent.recall(sequence)
+            self._recalled.discard(sequence)
         while True:
             again.clear()
             search = await self._look(sequence, search)
@@ -245,6 +256,8 @@ class Lookout:
             return search
         if found.open.items or found.closed.items:
             settled = await agent.settle(found)
+            _note(self._recalled, sequence, there=sequence in settled.recall)
+            _note(self._behind, sequence, there=sequence in settled.unknown)
             if sequence in settled.recall:
                 await agent.recall(sequence)
             return None
@@ -268,6 +281,8 @@ class Lookout:
     def _rests(self, sequence: int) -> bool:
         """Whether nothing of it is in doubt, and it does not move."""
         known = self.agent.memory.known[sequence]
+        if sequence in self._recalled or sequence in self._behind:
+            return False
         if known.progress in OVER:
             return True
         if known.progress != Progress.PLACED:
@@ -292,6 +307,13 @@ class Lookout:
             said = "; ".join(troubles(found)[:3]) or "its answers are not whole"
             text = f"{self.agent.venue} does not say how the account is: {said}"
             self.agent.told("account_unread", text, {"troubles": troubles(found)})
+
+
+def _note(noted: set[int], sequence: int, *, there: bool) -> None:
+    if there:
+        noted.add(sequence)
+    else:
+        noted.discard(sequence)
 
 
 def _enough(found: Claims, tries: int) -> bool:

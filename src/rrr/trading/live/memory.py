@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from rrr.core.orders import Order
 from rrr.database import live
-from rrr.database.live import Foreign, Key, Known, Notes, Outside, Progress, Tied
+from rrr.database.live import Foreign, Key, Known, Notes, Outside, Progress, Tied, Traded
 from rrr.trading.engine.venue import Work
 from rrr.trading.live.claims import ELSEWHERE
 from rrr.trading.live.seen import Settled
@@ -73,6 +73,19 @@ class Memory:
             live.learn(connection, self.key, settled.orders)
             live.book(connection, self.key, self.venue, settled.trades)
             live.set_aside(connection, self.key, settled.foreign, at_ms)
+
+        return write
+
+    def hand(self, order: Known, trade: Traded, foreign: Foreign, at_ms: int) -> Work:
+        """What somebody else took has left the book."""
+        self.known[order.sequence] = order
+        self.trades.add(trade.trade_id)
+        self._set_aside([foreign])
+
+        def write(connection: sqlite3.Connection) -> None:
+            live.learn(connection, self.key, [order])
+            live.book(connection, self.key, self.venue, [trade])
+            live.set_aside(connection, self.key, [foreign], at_ms)
 
         return write
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from rrr.core.market import Instrument, lots, sellable
-from rrr.core.orders import Side, Stage
+from rrr.core.orders import Side, Stage, rest_of
 from rrr.core.state import Lane, State
 
 WINDOWS_MAX: Final = 10_000
@@ -56,17 +56,17 @@ class Protection:
         windows = self.windows[why]
         return windows[min(int(len(windows) * share), len(windows) - 1)] if windows else 0
 
-    def bare_ms(self, at_ms: int) -> int:
-        """All time that a position stood bare without a reason, until now."""
-        now = sum(at_ms - since for why, since in self.since_ms.values() if why == Why.BARE)
-        return self.total_ms[Why.BARE] + now
+    def so_far_ms(self, at_ms: int, *whys: Why) -> int:
+        """All time that a position stood without its stop for one of these, until now."""
+        now = sum(at_ms - since for why, since in self.since_ms.values() if why in whys)
+        return sum(self.total_ms[why] for why in whys) + now
 
     def _why(self, i: int, lane: Lane, instrument: Instrument) -> Why | None:
         """None: it is flat, dust, or under its stop."""
         held = lots(instrument, lane.quantity)
         if not held or not sellable(instrument, lane.mark, held):
             return None
-        if lane.stop.stage in (Stage.WORKING, Stage.TRIGGERED):
+        if lane.stop.stage in (Stage.WORKING, Stage.TRIGGERED) and rest_of(lane.stop) >= held:
             return None
         if lane.due < 0 or (lane.order.kind and lane.order.side == Side.SELL):
             return Why.EXIT

@@ -265,6 +265,8 @@ class Desk:
             elif stage == Stage.CANCELLING:
                 self.recall.append(order.sequence)
             self._progress(order, Progress.PLACED)
+            if claim.filled > order.filled:
+                self.unknown.append(order.sequence)  # its trades are to be asked for
         elif order.progress in _OVER:
             return
         elif 0 <= claim.filled <= order.filled:

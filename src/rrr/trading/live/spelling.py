@@ -78,6 +78,7 @@ class Speech:
     always: Mapping[str, Any] = field(default_factory=dict)
     cancels_by_client_id: bool = True
     fee_in_base: bool = False  # of what is bought
+    deadline: str = ""  # a parameter that lets the venue refuse what comes late
 
 
 def speech(venue: str) -> Speech:
@@ -90,8 +91,13 @@ def speech(venue: str) -> Speech:
 
 
 def spelled(venue: str, order: Order, rules: Rules, client_id: str) -> Request | Refused:
-    """The call that sends this order under this name."""
+    """The call that sends this order under this name.
+
+    A sale that would take any price asks for the least that the venue takes an order for.
+    """
     assert client_id, "No order leaves without its name."
+    if order.kind == Kind.TAKE and order.side == Side.SELL and order.quantity > 0:
+        order = order._replace(price=max(order.price, _least(rules.instrument, order.quantity)))
     spoken, kind = speech(venue), Kind(order.kind)
     refused = _illegal(venue, spoken, order, rules)
     if refused:
@@ -123,6 +129,15 @@ def spelled(venue: str, order: Order, rules: Rules, client_id: str) -> Request |
         client_id,
         urgent=order.side == Side.SELL,
     )
+
+
+def due(venue: str, request: Request, at_ms: int) -> Request:
+    """The same, but refused by the venue itself if it comes there after `at_ms`, where it can."""
+    name = speech(venue).deadline
+    if not name or request.verb is not Verb.SEND:
+        return request
+    moment = datetime.fromtimestamp(at_ms // 1000, UTC)
+    return request._replace(params={**request.params, name: f"{moment:%Y-%m-%dT%H:%M:%SZ}"})
 
 
 def cancelled(
@@ -241,6 +256,12 @@ def _illegal(venue: str, spoken: Speech, order: Order, rules: Rules) -> Refused 
     return None
 
 
+def _least(instrument: Instrument, quantity: int) -> int:
+    """The lowest price, on its tick, at which so much is worth what the venue takes."""
+    price = -(-instrument.notional_min * instrument.scale // quantity)
+    return price + -price % instrument.tick
+
+
 def _patience(venue: str, order: Order) -> dict[str, Any]:
     """How long it may rest, in the venue's words."""
     time = TimeInForce(order.time_in_force)
@@ -281,6 +302,7 @@ SPEECHES: Final[Mapping[str, Speech]] = MappingProxyType(
             kinds=frozenset(_TAKES | _STOPS | {Kind.TRAILING}),
             times=frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.GTD}),
             amends=frozenset({Kind.LIMIT} | _STOPS),
+            deadline="deadline",  # docs.kraken.com, Add Order: from 2 to 60 seconds ahead
             sent=("result", "txid", 0),
             stop_sent=("result", "txid", 0),
             cancelled=("result", "count"),

@@ -56,6 +56,11 @@ class Wire:
         self._fetch, self._answered = ccxt.fetch, ccxt.on_rest_response
         ccxt.fetch, ccxt.on_rest_response = self._leaves, self._comes
 
+    @property
+    def there(self) -> tuple[str, ...]:
+        """The pairs that the venue still has: a question about another is no answer at all."""
+        return tuple(pair for pair in self.pairs if pair in self._ccxt.markets)
+
     async def send(self, request: Request) -> Outcome:
         refused = _rounded(self._ccxt, request)
         return refused or await self._told(request)
@@ -94,13 +99,13 @@ class Wire:
         return [row for row in rows if row.get("id") == venue_id]
 
     async def open_orders(self) -> list[Row] | Outcome:
-        return await self._all(asking.open_orders(self.venue, self.pairs))
+        return await self._all(asking.open_orders(self.venue, self.there))
 
     async def closed_orders(self, since_ms: int) -> list[Row] | Outcome:
-        return await self._all(asking.closed_orders(self.venue, self.pairs, since_ms))
+        return await self._all(asking.closed_orders(self.venue, self.there, since_ms))
 
     async def trades(self, since_ms: int) -> list[Row] | Outcome:
-        return await self._all(asking.trades(self.venue, self.pairs, since_ms))
+        return await self._all(asking.trades(self.venue, self.there, since_ms))
 
     async def balances(self) -> Row | Outcome:
         answer, outcome, _ = await self._asked(asking.balances(self.venue))
@@ -119,13 +124,13 @@ class Wire:
     async def fees(self) -> dict[str, tuple[int, int]] | Outcome:
         """Of each pair: what a taker pays and what a maker, in millionths, rounded against us."""
         rates: dict[str, tuple[int, int]] = {}
-        for request in asking.fees(self.venue, self.pairs):
+        for request in asking.fees(self.venue, self.there):
             answer, outcome, heard = await self._asked(request)
             if outcome is not None:
                 return outcome
             try:
                 told = dict.fromkeys(request.arguments, answer) or answer
-                for pair in request.arguments or self.pairs:
+                for pair in request.arguments or self.there:
                     rates[pair] = _ppm(told[pair]["taker"]), _ppm(told[pair]["maker"])
             except MISREAD as error:
                 return outcomes.judged(error, request, heard)
