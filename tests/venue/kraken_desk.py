@@ -7,6 +7,7 @@ ones it knows, what this venue cannot (leverage, volume in the quote) is refused
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -115,6 +116,9 @@ class KrakenDesk(Clerk):
     def add(self, said: Said, now_ms: int) -> Any:
         wanted, pair = self._wanted(said, now_ms), self._kraken.pair(said.get("pair", ""))
         assert pair is not None
+        due = said.get("deadline")
+        if due and datetime.fromisoformat(due).timestamp() * 1_000 < now_ms:
+            raise Refused(No.TERMS)
         answer: dict[str, Any] = {"descr": {"order": described(wanted, pair)["order"]}}
         if _true(said, "validate"):
             self.exchange.check(wanted, now_ms)
