@@ -33,6 +33,7 @@ from rrr.wiring.teller import Teller
 from rrr.wiring.trading_live import Live, at_the_venue
 
 PATIENCE_S: Final = 120.0
+START_S: Final = 30.0  # then what is known must do
 LOOK_S: Final = 0.2
 
 
@@ -52,6 +53,7 @@ async def panicked(
         live = await stack.enter_async_context(
             at_the_venue(settings, keys, units, None, 0, now_ms, teller)
         )
+        live.lookout.start_s = START_S
         engine = Engine(db, session, live.agent, core_hash(), now_ms)
         await engine.recover()
         await engine.begin(Life(os.getpid(), __version__, [], [("panic", {"note": reason})]))

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from typing import Final
 
 from rrr.core.errors import NotArmed
@@ -46,6 +47,7 @@ UNREAD_MAX: Final = 3  # starts a ledger that cannot be read holds up
 class Lookout:
     agent: Agent
     patience: Patience = PATIENCE
+    start_s: float = inf  # a start waits so long for all answers, and then goes on with those
     whole_at_ms: int = 0  # when the last look at everything was answered whole
     reconciled_at_ms: int = 0
     attended: dict[int, asyncio.Event] = field(default_factory=dict)  # set: look again at once
@@ -68,11 +70,14 @@ class Lookout:
 
         Raise NotArmed where the account does not hold what the book begins with.
         """
-        agent, pause_s, tries = self.agent, 1.0, 0
+        agent, pause_s, tries, waited_s = self.agent, 1.0, 0, 0.0
         self.whole_at_ms = agent.memory.tied_at_ms or agent.memory.began_ms or agent.clock()
         while not _enough(found := await self._everything(), tries):
             self._tell_silence(found)
+            if waited_s >= self.start_s:
+                break
             tries += 1
+            waited_s += pause_s
             await agent.wait(pause_s)
             pause_s = min(2 * pause_s, ALL_S)
         if not agent.memory.began_ms:
