@@ -181,7 +181,6 @@ class Agent:
             order,
             taken,
             state.lanes[i],
-            state.instruments[i],
             f"hand {known.client_id}",
             (self.engine.head.at_ms, self.clock()),
         )

@@ -1,16 +1,15 @@
 """Coins of the book that somebody else sold or withdrew leave it by the next sale that it wants.
 
 The core knows no coins that vanish. When some have (what is aside of them is below nothing), a stop
-for them is refused here, and the sale that follows is filled here instead of at the venue: at the
-last price, without a fee, and the money it would have brought leaves as a flow. So equity moves by
-nothing, the books are the venue's again, and it is no drawdown. What the hand was paid is aside, or
-came as a flow already. Pure.
+for them is refused here, and the sale that follows is filled here instead of at the venue: for what
+they are worth in the books, without a fee, and as much money leaves as a flow. So nothing is won or
+lost by it, the books are the venue's again, and it is no drawdown. What the hand was paid is aside,
+or came as a flow already. Pure.
 """
 
 from typing import NamedTuple
 
 from rrr.core.events import Flow
-from rrr.core.market import Instrument, worth
 from rrr.core.orders import NO_REPORT, Order, Report, Status
 from rrr.core.state import Lane
 from rrr.database.live import Foreign, Outside, Traded
@@ -33,13 +32,12 @@ def written(
     order: Order,
     taken: Taken,
     lane: Lane,
-    instrument: Instrument,
     name: str,
     times_ms: tuple[int, int],
 ) -> Written:
     """What the book is told of it, and under which name; by its own clock, and by the venue's."""
     at_ms, clock_ms = times_ms
-    money = worth(instrument, lane.mark, taken.quantity)
+    money = lane.worth * taken.quantity // lane.quantity
     fill = NO_REPORT._replace(
         at_ms=at_ms,
         instrument=order.instrument,
