@@ -16,7 +16,6 @@ from typing import Any, Final, Protocol
 
 from rrr.core.events import Close, Event
 from rrr.core.orders import (
-    NO_ORDER,
     NO_REPORT,
     Cancel,
     Kind,
@@ -41,7 +40,7 @@ from rrr.trading.live.memory import OVER, Memory, named
 from rrr.trading.live.outcomes import Outcome
 from rrr.trading.live.protection import Protection
 from rrr.trading.live.reconcile import reconciled
-from rrr.trading.live.seen import Frozen, Seen, Settled, Why, working
+from rrr.trading.live.seen import Frozen, Seen, Settled, Why, remembered, working
 from rrr.trading.live.spelling import Refused, Request, Rules, cancelled, due, spelled
 from rrr.trading.live.taken import Taken, written
 from rrr.trading.live.walls import Wall
@@ -130,8 +129,7 @@ class Agent:
         self.protection.look(state, self.monotonic_ms())
         for item in record:
             if isinstance(item, Order | Cancel):
-                self.under_way += 1
-                self.idle.clear()
+                self._begun()
                 self.outbox.put_nowait(item)
             elif isinstance(item, Close):
                 self.poke()  # a price may have reached what rests
@@ -142,7 +140,11 @@ class Agent:
             self.later = tasks.create_task
             while True:
                 item = await self.outbox.get()
-                tasks.create_task(self._errand(item))
+                if isinstance(item, Order) and item.attempt > TRIES:
+                    self._settled()
+                    tasks.create_task(self._later(item))
+                else:
+                    tasks.create_task(self._errand(item))
 
     async def settle(
         self, claims: Claims, *, starting: bool = False, gone: frozenset[int] = frozenset()
@@ -199,7 +201,7 @@ class Agent:
     async def recall(self, sequence: int) -> None:
         """Call an order back, by the venue's name for it or by ours; also one that came late."""
         known = self.memory.known[sequence]
-        order = self.order_of(sequence) or _remembered(known)
+        order = self.order_of(sequence) or remembered(known)
         rules = self._rules(known.instrument)
         request = cancelled(self.venue, order, rules, known.client_id, known.venue_id)
         if isinstance(request, Request):  # else it must be looked up first
@@ -239,9 +241,22 @@ class Agent:
                     await self.recall(item.sequence)
                 self.attend(item.sequence)
         finally:
-            self.under_way -= 1
-            if not self.under_way:
-                self.idle.set()
+            self._settled()
+
+    async def _later(self, order: Order) -> None:
+        """Nobody buys it: the market need not hear that at every turn, and nothing waits for it."""
+        await self.wait(min(2.0 ** (order.attempt - TRIES), REFUSED_S_MAX))
+        self._begun()
+        await self._errand(order)
+
+    def _begun(self) -> None:
+        self.under_way += 1
+        self.idle.clear()
+
+    def _settled(self) -> None:
+        self.under_way -= 1
+        if not self.under_way:
+            self.idle.set()
 
     async def _send(self, order: Order) -> None:
         errand = self.errands[order.sequence]
@@ -249,8 +264,6 @@ class Agent:
             await self.deliver(partial(self._handed, order, errand.request))
             errand.over.set()
             return
-        if order.attempt > TRIES:  # nobody buys it: the market need not hear it at every turn
-            await self.wait(min(2.0 ** (order.attempt - TRIES), REFUSED_S_MAX))
         if isinstance(errand.request, Refused):
             outcome = Outcome(outcomes.Kind.REJECTED, *errand.request)
         else:
@@ -374,17 +387,6 @@ class Agent:
         unit = self.units[i]
         instrument = self.engine.decided.state.instruments[i]
         return Rules(self.wire.pairs[i], unit.points, unit.grains, instrument)
-
-
-def _remembered(known: Known) -> Order:
-    """An order that the book has forgotten, as far as a cancel must know it."""
-    return NO_ORDER._replace(
-        instrument=known.instrument,
-        sequence=known.sequence,
-        kind=int(Kind.LIMIT),
-        side=known.side,
-        quantity=known.quantity,
-    )
 
 
 def urgent(order: Order | None) -> bool:

@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from rrr.core.events import Flow
-from rrr.core.orders import Order, Report
+from rrr.core.orders import NO_ORDER, Kind, Order, Report
 from rrr.core.state import State
 from rrr.database.live import Foreign, Known, Notes, Tied, Traded
 from rrr.trading.live.claims import TradeClaim
@@ -81,3 +81,14 @@ def written(trade: TradeClaim, sequence: int, fill: int) -> Iterator[int | str]:
     given = {"sequence": sequence, "fill": fill}
     for name in Traded._fields:
         yield given[name] if name in given else getattr(trade, name)
+
+
+def remembered(known: Known) -> Order:
+    """An order that the book has forgotten, as far as a cancel must know it."""
+    return NO_ORDER._replace(
+        instrument=known.instrument,
+        sequence=known.sequence,
+        kind=int(Kind.LIMIT),
+        side=known.side,
+        quantity=known.quantity,
+    )
