@@ -108,21 +108,14 @@ def connect(
             "options": {"defaultType": "spot"},
         }
     )
-    wanted = ccxt.options.get("fetchMarkets")
-    if isinstance(wanted, dict) and "types" in wanted:
-        wanted["types"] = ["spot"]
+    only_spot(ccxt)
     if ccxt.has.get("fetchOHLCV") is not True:
         raise UsageError(f"{name} gives no candles.", "Choose another exchange, such as kraken.")
     there = ccxt.timeframes or {}
     if timeframe not in there:
         listed = ", ".join(each for each in get_args(Timeframe) if each in there)
         raise UsageError(f"{name} has no {timeframe} candles.", f"It has {listed}.")
-    if manner.sandbox:
-        ccxt.set_sandbox_mode(True)
-    if address is not None:
-        ccxt.urls["api"] = moved(ccxt.urls["api"], address)
-        if address.startswith("http:"):
-            ccxt.timeout_on_exit = 0  # Only encrypted connections need time to end.
+    lead(ccxt, address, sandbox=manner.sandbox)
     from rrr.data_pipeline.exchange_bounds import bound  # and aiohttp, which ccxt brought
 
     bound(ccxt)
@@ -325,6 +318,23 @@ class Client:
 
 def _nobody(url: str, body: str) -> None:
     """Looks."""
+
+
+def only_spot(ccxt: Any) -> None:
+    """Of an exchange that would name all that it trades, name what is asked for here."""
+    wanted = ccxt.options.get("fetchMarkets")
+    if isinstance(wanted, dict) and "types" in wanted:
+        wanted["types"] = ["spot"]
+
+
+def lead(ccxt: Any, address: str | None, *, sandbox: bool) -> None:
+    """To the test network, or to another address."""
+    if sandbox:
+        ccxt.set_sandbox_mode(True)
+    if address is not None:
+        ccxt.urls["api"] = moved(ccxt.urls["api"], address)
+        if address.startswith("http:"):
+            ccxt.timeout_on_exit = 0  # Only encrypted connections need time to end.
 
 
 def moved(urls: Any, address: str) -> Any:

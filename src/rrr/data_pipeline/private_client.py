@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from rrr.config.keys import Keys
 from rrr.core.errors import NotArmed, RRRError, Unavailable
 from rrr.data_pipeline import lean_ccxt
-from rrr.data_pipeline.exchange_client import MISREAD, Manner, moved
+from rrr.data_pipeline.exchange_client import MISREAD, Manner, lead, only_spot
 from rrr.data_pipeline.exchange_pace import BAN_S, Requests, is_exit
 from rrr.data_pipeline.exchange_troubles import Trouble
 
@@ -65,12 +65,7 @@ def signed(
             **password,
         }
     )
-    if keys.network == "sandbox":
-        ccxt.set_sandbox_mode(True)
-    if address is not None:
-        ccxt.urls["api"] = moved(ccxt.urls["api"], address)
-        if address.startswith("http:"):
-            ccxt.timeout_on_exit = 0  # Only encrypted connections need time to end.
+    lead(ccxt, address, sandbox=keys.network == "sandbox")
     dressed(ccxt)
     return ccxt
 
@@ -91,9 +86,7 @@ async def account(
     ccxt.milliseconds = clock_ms
     ccxt.nonce = _rising(ccxt.nonce)
     ccxt.options["recvWindow"] = RECEIVE_MS
-    wanted = ccxt.options.get("fetchMarkets")
-    if isinstance(wanted, dict) and "types" in wanted:
-        wanted["types"] = ["spot"]
+    only_spot(ccxt)
     requests = Requests(
         keys.venue,
         ccxt.rateLimit,

@@ -7,6 +7,7 @@ start-up and `status`. Text ids live here and nowhere in the core.
 
 import sqlite3
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -128,7 +129,7 @@ class Notes(NamedTuple):
     """What start-up needs to know of the seam."""
 
     orders: tuple[Known, ...]
-    trades: frozenset[str]
+    trades: AbstractSet[str]
     foreign: frozenset[tuple[int, str]]
     aside: tuple[int, ...]  # by currency
     touched: frozenset[int]  # instruments that something foreign touched, not released yet

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from rrr.config import Settings
-from rrr.core.market import BPS, QUANTA, Instrument
+from rrr.core.market import BPS, QUANTA, Instrument, up
 from rrr.core.state import Law
 from rrr.trading.live import ramp
 from rrr.trading.live.spelling import speech
@@ -48,8 +48,7 @@ def caps_of(settings: Settings) -> ramp.Caps:
 
 def cost_of(price: int, quantity: int, decimals: int) -> int:
     """Quanta, rounded up, of a price in points and grains that have so many decimals together."""
-    cost: int = -(-price * quantity * QUANTA // 10**decimals)
-    return cost
+    return up(price * quantity, QUANTA, 10**decimals)
 
 
 def quanta(amount: Decimal | None) -> int:

@@ -110,7 +110,7 @@ MUTANTS: Final = (
         "a fill is booked once",
         "the trade's id is not remembered",
         f"{LIVE}/memory.py",
-        "        self.trades |= {one.trade_id for one in settled.trades}\n",
+        "        self.trades |= {one.trade_id for one in trades}\n",
         "",
         f"{AGENT}::test_a_fill_is_booked_once",
         quick=True,

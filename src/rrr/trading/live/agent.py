@@ -9,7 +9,7 @@ therefore made late: by whoever decides, from the state before it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Protocol
@@ -36,11 +36,11 @@ from rrr.trading.live import ids, outcomes
 from rrr.trading.live.claims import Claims, Reading
 from rrr.trading.live.gate import Gate, Rank
 from rrr.trading.live.inquiry import Inquiry
-from rrr.trading.live.memory import OVER, Memory, named
+from rrr.trading.live.memory import Memory, named
 from rrr.trading.live.outcomes import Outcome
 from rrr.trading.live.protection import Protection
 from rrr.trading.live.reconcile import reconciled
-from rrr.trading.live.seen import Frozen, Seen, Settled, Why, remembered, working
+from rrr.trading.live.seen import OVER, Frozen, Seen, Settled, Why, is_take, remembered, working
 from rrr.trading.live.spelling import Refused, Request, Rules, cancelled, due, spelled
 from rrr.trading.live.taken import Taken, written
 from rrr.trading.live.walls import Wall
@@ -161,7 +161,7 @@ class Agent:
                 starting,
                 gone,
                 self.engine.head.at_ms,
-                self._inside_ms(state),
+                self.engine.closed_at_ms + self.timeframe_ms,  # of the candle that runs
             )
             settled = reconciled(seen, claims)
             told.set_result(settled)
@@ -169,9 +169,8 @@ class Agent:
             self._tell(settled)
             if settled.nothing:
                 return []
-            events: tuple[Event, ...] = (*settled.reports, *settled.flows)
-            noted = Moment((), also=self.memory.take(settled, claims.at_ms))
-            return [noted, *(Moment((event,)) for event in events)]
+            work = self.memory.take(settled, claims.at_ms)
+            return _moments(work, (*settled.reports, *settled.flows))
 
         await self.deliver(late)
         return await told
@@ -194,9 +193,8 @@ class Agent:
             filled=taken.quantity,
             fills=1,
         )
-        noted = Moment((), also=self.memory.hand(over, told.trade, told.foreign, self.clock()))
-        events: tuple[Event, ...] = (told.reports[0], told.flow, *told.reports[1:])
-        return [noted, *(Moment((event,)) for event in events)]
+        work = self.memory.note([over], [told.trade], [told.foreign], self.clock())
+        return _moments(work, (told.reports[0], told.flow, *told.reports[1:]))
 
     async def recall(self, sequence: int) -> None:
         """Call an order back, by the venue's name for it or by ours; also one that came late."""
@@ -277,7 +275,7 @@ class Agent:
                 self.later(self._again(order, outcome.rejection))
             return
         self.refusals.pop(order.instrument, None)
-        if outcome.kind is outcomes.Kind.UNKNOWN or order.kind in (Kind.TAKE, Kind.MARKET):
+        if outcome.kind is outcomes.Kind.UNKNOWN or is_take(order):
             self.attend(order.sequence)
 
     async def _sent(self, request: Request) -> Outcome:
@@ -342,10 +340,6 @@ class Agent:
             rejection=int(rejection),
         )
 
-    def _inside_ms(self, state: State) -> int:
-        """When the candle closes that runs."""
-        return max((lane.marked_at_ms for lane in state.lanes), default=0) + self.timeframe_ms
-
     def _freeze(self, settled: Settled, claims: Claims) -> None:
         """Only all balances thaw what a difference of balances froze."""
         frozen = {*settled.frozen}
@@ -387,6 +381,11 @@ class Agent:
         unit = self.units[i]
         instrument = self.engine.decided.state.instruments[i]
         return Rules(self.wire.pairs[i], unit.points, unit.grains, instrument)
+
+
+def _moments(work: Work, events: Sequence[Event]) -> list[Moment]:
+    """What is written, then each event by itself: equity is that of its own moment."""
+    return [Moment((), also=work), *(Moment((event,)) for event in events)]
 
 
 def urgent(order: Order | None) -> bool:

@@ -7,17 +7,19 @@ concluded. Several questions are one inquiry, and bear the time of the first.
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from rrr.database.live import Known
 from rrr.trading.live import claims
-from rrr.trading.live.claims import FAILED, Answer, Claims, OrderClaim, Reading, Standing
+from rrr.trading.live.claims import FAILED, Answer, Claims, OrderClaim, Reading
 from rrr.trading.live.outcomes import Outcome
-from rrr.trading.live.wire import Wire
+from rrr.trading.live.seen import OPEN
+from rrr.trading.live.wire import Row, Wire
+
+T = TypeVar("T")
+C = TypeVar("C")
 
 UNASKED: Final = Claims(0, FAILED, FAILED, FAILED, FAILED, FAILED)
-OPEN: Final = (Standing.OPEN, Standing.TRIGGERED)
-
 Turn = Callable[[], AbstractAsyncContextManager[None]]
 
 
@@ -57,20 +59,14 @@ class Inquiry:
         async with turn():
             balances = await self.wire.balances()
         return found._replace(
-            moved=_failed(moved)
-            if isinstance(moved, Outcome)
-            else claims.movements(moved, self.reading, since_ms),
-            balances=_failed(balances)
-            if isinstance(balances, Outcome)
-            else claims.balances(balances, self.reading),
+            moved=_read(moved, lambda rows: claims.movements(rows, self.reading, since_ms)),
+            balances=_read(balances, lambda rows: claims.balances(rows, self.reading)),
         )
 
     async def trades(self, turn: Turn, since_ms: int) -> Answer[Any]:
         async with turn():
-            rows = await self.wire.trades(since_ms)
-        if isinstance(rows, Outcome):
-            return _failed(rows)
-        return claims.trades(rows, self.reading, since_ms)
+            found = await self.wire.trades(since_ms)
+        return _read(found, lambda rows: claims.trades(rows, self.reading, since_ms))
 
     async def one(self, turn: Turn, order: Known, kind: int, since_ms: int) -> Claims | Outcome:
         """One order by its name, with the trades that it says it has and we do not know.
@@ -98,12 +94,8 @@ class Inquiry:
             found = found._replace(trades=await self.trades(turn, since_ms))
         return found
 
-    def _orders(self, rows: list[dict[str, Any]] | Outcome, since_ms: int) -> Answer[OrderClaim]:
-        return (
-            _failed(rows)
-            if isinstance(rows, Outcome)
-            else claims.orders(rows, self.reading, since_ms)
-        )
+    def _orders(self, found: list[Row] | Outcome, since_ms: int) -> Answer[OrderClaim]:
+        return _read(found, lambda rows: claims.orders(rows, self.reading, since_ms))
 
 
 def is_named(one: OrderClaim, order: Known) -> bool:
@@ -118,9 +110,16 @@ def troubles(found: Claims) -> list[str]:
 
 
 def is_whole(found: Claims) -> bool:
-    answers: tuple[Answer[Any], ...] = found[1:]
+    return is_whole_but_balances(found) and found.balances.whole
+
+
+def is_whole_but_balances(found: Claims) -> bool:
+    answers: tuple[Answer[Any], ...] = found[1:-1]
     return all(answer.whole for answer in answers)
 
 
-def _failed(outcome: Outcome) -> Answer[Any]:
-    return FAILED._replace(troubles=(outcome.words,))
+def _read(found: T | Outcome, read: Callable[[T], Answer[C]]) -> Answer[C]:
+    """As claims; what became of a question that failed is its trouble."""
+    if isinstance(found, Outcome):
+        return FAILED._replace(troubles=(found.words,))
+    return read(found)

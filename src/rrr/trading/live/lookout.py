@@ -22,12 +22,11 @@ from rrr.trading.engine.engine import Moment
 from rrr.trading.live.agent import Agent, urgent
 from rrr.trading.live.claims import FAILED, MONEY, Answer, Claims
 from rrr.trading.live.gate import Rank
-from rrr.trading.live.inquiry import is_whole, troubles
+from rrr.trading.live.inquiry import is_whole, is_whole_but_balances, troubles
 from rrr.trading.live.lookup import PATIENCE, Patience, Search, Verdict, heard, next_at_ms, round_of
-from rrr.trading.live.memory import OVER
 from rrr.trading.live.outcomes import Outcome
 from rrr.trading.live.reconcile import CLOCKS_MS, begun
-from rrr.trading.live.seen import Settled, Why, working
+from rrr.trading.live.seen import OVER, Settled, Why, is_take, working
 from rrr.trading.live.spelling import decimal
 from rrr.trading.live.walls import DAY_MS
 
@@ -168,7 +167,7 @@ class Lookout:
     async def _take_all(self, found: Claims, *, starting: bool = False) -> Settled:
         agent = self.agent
         settled = await agent.settle(found, starting=starting)
-        if all(answer.whole for answer in found[1:-1]):
+        if is_whole_but_balances(found):
             self._silent = False
         if is_whole(found):
             self.whole_at_ms = found.at_ms
@@ -179,9 +178,12 @@ class Lookout:
                 await agent.deliver(partial(self._tied, settled, found.at_ms))
         elif troubles(found):
             self._tell_silence(found)
+        self._attend_all(settled)
+        return settled
+
+    def _attend_all(self, settled: Settled) -> None:
         for sequence in (*settled.unknown, *settled.recall):
             self.attend(sequence)
-        return settled
 
     def _tied(self, settled: Settled, at_ms: int, _: State) -> list[Moment]:
         return [Moment((), also=self.agent.memory.tie_out(settled.tied, at_ms))]
@@ -225,8 +227,7 @@ class Lookout:
         settled = await agent.settle(found)
         if settled.unknown and not hinted:
             self.unheard.set()
-        for sequence in (*settled.unknown, *settled.recall):
-            self.attend(sequence)
+        self._attend_all(settled)
 
     async def _attending(self, sequence: int) -> None:
         tries, search = 0, None
@@ -294,8 +295,7 @@ class Lookout:
             return False
         for order in working(self.agent.engine.decided.state):
             if order.sequence == sequence:
-                takes = order.kind in (Kind.TAKE, Kind.MARKET)
-                return not takes and order.stage == Stage.WORKING
+                return not is_take(order) and order.stage == Stage.WORKING
         return False  # the book has seen its last fill, the venue's word is still to come
 
     async def _pause(self) -> bool:

@@ -14,9 +14,7 @@ from rrr.database import live
 from rrr.database.live import Foreign, Key, Known, Notes, Outside, Progress, Tied, Traded
 from rrr.trading.engine.venue import Work
 from rrr.trading.live.claims import ELSEWHERE
-from rrr.trading.live.seen import Settled
-
-OVER = (Progress.ENDED, Progress.REJECTED)
+from rrr.trading.live.seen import OVER, Settled
 
 
 @dataclass(slots=True)
@@ -36,7 +34,7 @@ class Memory:
     def notes(self) -> Notes:
         return Notes(
             orders=tuple(self.known.values()),
-            trades=frozenset(self.trades),
+            trades=self.trades,
             foreign=frozenset(self.foreign),
             aside=tuple(self.aside[c] for c in range(max(self.aside, default=0) + 1)),
             touched=frozenset(self.touched),
@@ -64,28 +62,25 @@ class Memory:
 
     def take(self, settled: Settled, at_ms: int) -> Work:
         """All that a pass over the venue's claims has settled."""
-        self.known |= {one.sequence: one for one in settled.orders}
-        self.trades |= {one.trade_id for one in settled.trades}
-        self.slack += sum(one.rounded for one in settled.trades)
-        self._set_aside(settled.foreign)
+        return self.note(settled.orders, settled.trades, settled.foreign, at_ms)
+
+    def note(
+        self,
+        orders: Sequence[Known],
+        trades: Sequence[Traded],
+        foreign: Sequence[Foreign],
+        at_ms: int,
+    ) -> Work:
+        """What has become of orders, the trades that are booked, and what is not ours."""
+        self.known |= {one.sequence: one for one in orders}
+        self.trades |= {one.trade_id for one in trades}
+        self.slack += sum(one.rounded for one in trades)
+        self._set_aside(foreign)
 
         def write(connection: sqlite3.Connection) -> None:
-            live.learn(connection, self.key, settled.orders)
-            live.book(connection, self.key, self.venue, settled.trades)
-            live.set_aside(connection, self.key, settled.foreign, at_ms)
-
-        return write
-
-    def hand(self, order: Known, trade: Traded, foreign: Foreign, at_ms: int) -> Work:
-        """What somebody else took has left the book."""
-        self.known[order.sequence] = order
-        self.trades.add(trade.trade_id)
-        self._set_aside([foreign])
-
-        def write(connection: sqlite3.Connection) -> None:
-            live.learn(connection, self.key, [order])
-            live.book(connection, self.key, self.venue, [trade])
-            live.set_aside(connection, self.key, [foreign], at_ms)
+            live.learn(connection, self.key, orders)
+            live.book(connection, self.key, self.venue, trades)
+            live.set_aside(connection, self.key, foreign, at_ms)
 
         return write
 

@@ -18,7 +18,7 @@ from rrr.core.events import Flow
 from rrr.core.kernel import step
 from rrr.core.ledger import QUOTE
 from rrr.core.market import fits
-from rrr.core.orders import NO_REPORT, Kind, Rejection, Report, Stage, Status
+from rrr.core.orders import NO_REPORT, Rejection, Report, Stage, Status
 from rrr.core.state import State
 from rrr.database.live import Foreign, Known, Outside, Progress, Tied, Traded
 from rrr.trading.live.claims import (
@@ -30,12 +30,20 @@ from rrr.trading.live.claims import (
     Standing,
     TradeClaim,
 )
-from rrr.trading.live.seen import Frozen, Seen, Settled, Why, terms, working, written
+from rrr.trading.live.seen import (
+    OPEN,
+    OVER,
+    Frozen,
+    Seen,
+    Settled,
+    Why,
+    is_take,
+    terms,
+    working,
+    written,
+)
 
 CLOCKS_MS: Final = 60_000  # how far a venue's clock and ours may lie apart
-
-_OPEN: Final = (Standing.OPEN, Standing.TRIGGERED)
-_OVER: Final = (Progress.ENDED, Progress.REJECTED)
 
 Moved = tuple[Movement, Outside, Sequence[Leg]]
 
@@ -108,11 +116,11 @@ class Desk:
 
     def take_trades(self) -> list[TradeClaim]:
         """Book ours, the earliest first; return those of others."""
-        ours, theirs, met = [], [], set(self.book.notes.trades)
+        ours, theirs, met, booked = [], [], set[str](), self.book.notes.trades
         others = {(o.instrument, o.venue_id) for o in self._claims() if not self._owner(o)}
         nameless = [order for order in self.known.values() if not order.venue_id]
         for trade in sorted(self.venue.trades.items, key=lambda t: (t.at_ms, -t.side, t.trade_id)):
-            if trade.trade_id in met:
+            if trade.trade_id in met or trade.trade_id in booked:
                 continue
             met.add(trade.trade_id)
             order = (trade.instrument, trade.venue_id)
@@ -135,14 +143,14 @@ class Desk:
                 self._progress(order, Progress.ENDED)
             elif claim is not None:
                 self._hear(order, claim)
-            elif order.progress not in _OVER:
+            elif order.progress not in OVER:
                 self._miss(order)
 
     def note_orders(self) -> None:
         """Orders of somebody else: open, they hold coins or cash; ended, their trades say all."""
         for order in sorted(self._claims()):
             i, id = order.instrument, f"{order.instrument} {order.venue_id}"
-            if self._owner(order) or order.standing not in _OPEN or i == ELSEWHERE:
+            if self._owner(order) or order.standing not in OPEN or i == ELSEWHERE:
                 continue
             self._freeze(i, Why.FOREIGN, f"somebody else's order: {order.words}")
             if self._unmet(Outside.ORDER, id):
@@ -254,10 +262,10 @@ class Desk:
     def _hear(self, order: Known, claim: OrderClaim) -> None:
         """Believe the last word once all trades before it are booked."""
         stage = self._stage(order)
-        if claim.standing in _OPEN and order.progress in _OVER:
+        if claim.standing in OPEN and order.progress in OVER:
             self.waiting.append(f"order {order.sequence} ended, and the venue has it open")
             self.recall.append(order.sequence)
-        elif claim.standing in _OPEN:
+        elif claim.standing in OPEN:
             if claim.standing == Standing.TRIGGERED and stage == Stage.WORKING:
                 self._tell(order, Status.TRIGGERED)
             elif stage in (Stage.SENDING, Stage.UNKNOWN):
@@ -267,7 +275,7 @@ class Desk:
             self._progress(order, Progress.PLACED)
             if claim.filled > order.filled:
                 self.unknown.append(order.sequence)  # its trades are to be asked for
-        elif order.progress in _OVER:
+        elif order.progress in OVER:
             return
         elif 0 <= claim.filled <= order.filled:
             self._end(order, claim.standing)
@@ -359,8 +367,8 @@ class Desk:
 
     def _rests(self, order: Known) -> bool:
         """Whether it waits at the venue, as paper has it fill: within a candle, not at its open."""
-        kinds = (one.kind for one in working(self.state) if one.sequence == order.sequence)
-        return any(kind not in (Kind.TAKE, Kind.MARKET) for kind in kinds)
+        found = (one for one in working(self.state) if one.sequence == order.sequence)
+        return any(not is_take(one) for one in found)
 
     def _progress(self, order: Known, progress: Progress) -> None:
         now = self.known[order.sequence]

@@ -5,13 +5,16 @@ The two ends of a reconciliation: what enters beside the claims of the venue, an
 
 from collections.abc import Iterator
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rrr.core.events import Flow
 from rrr.core.orders import NO_ORDER, Kind, Order, Report
 from rrr.core.state import State
-from rrr.database.live import Foreign, Known, Notes, Tied, Traded
-from rrr.trading.live.claims import TradeClaim
+from rrr.database.live import Foreign, Known, Notes, Progress, Tied, Traded
+from rrr.trading.live.claims import Standing, TradeClaim
+
+OPEN: Final = (Standing.OPEN, Standing.TRIGGERED)  # an order, as the venue says
+OVER: Final = (Progress.ENDED, Progress.REJECTED)  # and as we know
 
 
 class Why(IntEnum):
@@ -64,6 +67,11 @@ class Settled(NamedTuple):
     def nothing(self) -> bool:
         """There is nothing to write."""
         return not (self.reports or self.flows or self.orders or self.foreign)
+
+
+def is_take(order: Order) -> bool:
+    """Whether it takes what it meets at once, or nothing."""
+    return order.kind in (Kind.TAKE, Kind.MARKET)
 
 
 def working(state: State) -> Iterator[Order]:

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from rrr.core.errors import UsageError
-from rrr.core.market import Instrument, fits, worth
+from rrr.core.market import Instrument, fits, up, worth
 from rrr.core.orders import Kind, Order, Rejection, Side, TimeInForce, is_stop
 
 Path = tuple[str | int, ...]
@@ -258,7 +258,7 @@ def _illegal(venue: str, spoken: Speech, order: Order, rules: Rules) -> Refused 
 
 def _least(instrument: Instrument, quantity: int) -> int:
     """The lowest price, on its tick, at which so much is worth what the venue takes."""
-    price = -(-instrument.notional_min * instrument.scale // quantity)
+    price = up(instrument.notional_min, instrument.scale, quantity)
     return price + -price % instrument.tick
 
 
