@@ -208,7 +208,7 @@ async def at(
 def terms(lanes: int) -> Terms:
     """Any conviction counts, and no rule refuses; the stop is far."""
     settings = load(Home(Path("nowhere")), None, {"capital": CAPITAL}, {}).settings
-    law = law_of(settings, MINUTE_MS)._replace(
+    law = law_of(settings, MINUTE_MS, ("kraken",))._replace(
         conviction_min_bps=1,
         warmup_candles=0,
         band_bps=0,

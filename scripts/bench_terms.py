@@ -83,5 +83,5 @@ def everything(candles: Candles) -> Book:
         half_spread_ppm=costs.half_spread_ppm,
         slippage_ppm=costs.slippage_ppm,
     )
-    law = law_of(settings, candles.panel.timeframe_ms)
+    law = law_of(settings, candles.panel.timeframe_ms, ())
     return Book(law, instruments, assumptions_of(settings), CASH * QUANTA)

@@ -15,7 +15,17 @@ from rrr.backtesting.history import closing
 from rrr.backtesting.runner import run
 from rrr.core.events import Halted, Refused
 from rrr.core.market import PPM
-from rrr.core.orders import Cancel, Cause, Kind, Order, Rejection, Report, Status, TimeInForce
+from rrr.core.orders import (
+    Amend,
+    Cancel,
+    Cause,
+    Kind,
+    Order,
+    Rejection,
+    Report,
+    Status,
+    TimeInForce,
+)
 from rrr.core.rules import Refusal
 from rrr.core.shelf import Assumptions
 from rrr.core.state import Law, Sizing
@@ -34,8 +44,20 @@ LAWS: Final = (
     LAW._replace(
         entry_maker=1, maker_offset_bps=10, target_rests=1, fill_or_kill=1, chase=1, trail_bps=100
     ),
-    LAW._replace(sizing=int(Sizing.EQUITY), entry_maker=1, patience_ms=HOUR, exposure_max_bps=800),
-    LAW._replace(sizing=int(Sizing.UNITS), stop_bps=9_999, target_rests=1, synthetic_may_open=1),
+    LAW._replace(
+        sizing=int(Sizing.EQUITY),
+        entry_maker=1,
+        patience_ms=HOUR,
+        exposure_max_bps=800,
+        stop_amends=1,
+    ),
+    LAW._replace(
+        sizing=int(Sizing.UNITS),
+        stop_bps=9_999,
+        target_rests=1,
+        synthetic_may_open=1,
+        stop_amends=1,
+    ),
 )
 ASSUMED: Final = (
     Assumptions(0, 0, 0, 0),
@@ -95,6 +117,7 @@ def test_they_are_not_dull() -> None:
     assert any(one.attempt > 2 for one in orders)
     assert any(one.partner for one in orders)
     assert any(isinstance(one, Cancel) for one in items)
+    assert any(isinstance(one, Amend) for one in items)
     assert any(isinstance(one, Halted) for one in items)
     assert {one.status for one in reports} >= {*Status} - {Status.REJECTED, Status.UNKNOWN}
     assert {one.rejection for one in reports} >= {
@@ -134,7 +157,7 @@ def real(name: str) -> Case:
         history,
         opinions(named("moving-average-cross:fast=5,slow=20"), history.panel),
         Book(
-            law_of(given, history.panel.timeframe_ms),
+            law_of(given, history.panel.timeframe_ms, [one.spec.venue for one in history.quoted]),
             [instrument_of(given, i, 1, one.spec) for i, one in enumerate(history.quoted)],
             assumptions_of(given),
             100_000 * QUANTA,

@@ -43,7 +43,7 @@ OTHERWISE: list[tuple[Law, Assumptions]] = [
         Assumptions(250, 100_000, 300_000, 0),
     ),
     (
-        RICH._replace(collar_bps=0, stop_limit_bps=30, sizing=int(Sizing.EQUITY)),
+        RICH._replace(collar_bps=0, stop_limit_bps=30, sizing=int(Sizing.EQUITY), stop_amends=1),
         Assumptions(1_800_000, 0, 0, 0),
     ),
     (

@@ -49,7 +49,7 @@ class Talk:
         self.last: Order | Cancel | None = None
         self.fills_of = Counter[int]()
 
-    def hear(self, event: Report | Signal | Close) -> tuple[object, ...]:
+    def hear(self, event: Report | Signal | Close | Command) -> tuple[object, ...]:
         self.state, decisions = step(self.state, event)
         for decision in decisions:
             if isinstance(decision, Order | Cancel):

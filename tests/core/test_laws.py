@@ -20,6 +20,7 @@ from rrr.core.kernel import step
 from rrr.core.ledger import QUOTE, Place
 from rrr.core.market import BPS, PPM, bid, lots, sellable, worth
 from rrr.core.orders import (
+    Amend,
     Cancel,
     Cause,
     Kind,
@@ -350,6 +351,7 @@ def test_the_histories_are_not_dull() -> None:
             (under._replace(collar_bps=0, stop_limit_bps=20), Assumptions(250, 0, 0, 1)),
             (patient._replace(fill_or_kill=1), Assumptions(250, 100_000, PPM, 0)),
             (patient._replace(trail_bps=100), Assumptions(0, 1_000, 0, 1)),
+            (under._replace(stop_amends=1, stop_limit_bps=50), Assumptions(0, 100_000, 0, 0)),
         )
         for one in play(seed, how, LISTED, 80, assumed).record
     ]
@@ -365,6 +367,7 @@ def test_the_histories_are_not_dull() -> None:
     assert any(one.attempt > 3 for one in orders)
     assert {one.halt for one in record if isinstance(one, Halted)} == set(Halt)
     assert any(isinstance(one, Cancel) for one in record)
+    assert any(isinstance(one, Amend) for one in record)
     reports = [one for one in record if isinstance(one, Report)]
     assert {one.rejection for one in reports} >= {*ENDS}
     assert {one.status for one in reports} >= {*Status} - {Status.REJECTED, Status.UNKNOWN}

@@ -2,6 +2,7 @@
 
 from itertools import permutations
 from random import Random
+from typing import Final
 
 import pytest
 from hypothesis import given, settings
@@ -39,8 +40,12 @@ def part(number: int, quantity: int = PART, of: Order | None = None) -> Report:
     return report(Status.FILLED, of or order(), quantity=quantity, fill=number)
 
 
+SAME: Final = {"quantity": order().quantity, "price": order().price}
+
+
 def word(status: Status, rejection: Rejection = Rejection.NONE) -> Report:
-    return report(status, order(), rejection=int(rejection))
+    same = SAME if status == Status.AMENDED else {}
+    return report(status, order(), rejection=int(rejection), **same)
 
 
 # The stage of an order, what the venue says, and the stage after it.
@@ -75,6 +80,18 @@ TABLE: list[tuple[Stage, Status, Stage]] = [
     (Stage.TRIGGERED, Status.REJECTED, Stage.REJECTED),
     (Stage.TRIGGERED, Status.TRIGGERED, Stage.TRIGGERED),
     (Stage.TRIGGERED, Status.UNKNOWN, Stage.UNKNOWN),
+    (Stage.SENDING, Status.AMENDED, Stage.WORKING),
+    (Stage.WORKING, Status.AMENDED, Stage.WORKING),  # by hand, or late
+    (Stage.CANCELLING, Status.AMENDED, Stage.CANCELLING),
+    (Stage.UNKNOWN, Status.AMENDED, Stage.WORKING),
+    (Stage.TRIGGERED, Status.AMENDED, Stage.TRIGGERED),
+    (Stage.AMENDING, Status.ACCEPTED, Stage.AMENDING),
+    (Stage.AMENDING, Status.FILLED, Stage.AMENDING),
+    (Stage.AMENDING, Status.CANCELLED, Stage.CANCELLED),
+    (Stage.AMENDING, Status.REJECTED, Stage.REJECTED),
+    (Stage.AMENDING, Status.TRIGGERED, Stage.TRIGGERED),
+    (Stage.AMENDING, Status.UNKNOWN, Stage.AMENDING),
+    (Stage.AMENDING, Status.AMENDED, Stage.WORKING),
     *((ended, status, ended) for ended in ENDED for status in Status),  # what is over stays over
 ]
 

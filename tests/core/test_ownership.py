@@ -18,7 +18,7 @@ FIELDS = {*Account._fields, *Lane._fields}
 OTHERS = {
     *("order", "stop", "target", "lane.order", "lane.stop", "lane.target", "report", "NO_REPORT"),
     *("purse", "shelf", "matched", "matched.shelf", "instrument", "state", "account.memory"),
-    *("ended", "kept", "NO_ENDED", "NO_ORDER"),
+    *("ended", "kept", "NO_ENDED", "NO_ORDER", "wanted"),
 }
 OTHERS_CALLED = {"said", "drafted", "NO_REPORT._replace"}
 KERNEL = {"kernel", "arms", "pursuit"}  # one machine in three files

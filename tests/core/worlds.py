@@ -62,6 +62,7 @@ laws = st.builds(
     stop_limit_bps=st.sampled_from([0, 0, 20, 500]),
     trail_bps=st.sampled_from([0, 0, 100, 2_000]),
     target_rests=st.integers(0, 1),
+    stop_amends=st.integers(0, 1),
 )
 assumptions = st.builds(
     Assumptions,

@@ -11,11 +11,13 @@ from pydantic import SecretStr
 
 from rrr.config.keys import Keys
 from rrr.core.errors import Unavailable
-from rrr.data_pipeline.exchange_client import Manner
+from rrr.data_pipeline.exchange_client import PAUSE_ASKED_S_MAX, Manner
 from rrr.data_pipeline.exchange_pace import BAN_S
 from rrr.data_pipeline.private_client import PAUSE_S, RECEIVE_MS, account, exits, signed
 from tests.data_pipeline.loopback import Time
 from tests.trading.live.wires import Ether, instance
+
+NOON: Final = "Mon, 23 Nov 2026 12:00:00 GMT"
 
 START_MS: Final = 1_800_000_000_000
 GOOD: Final = (200, '{"error":[],"result":{"open":{}}}')
@@ -80,7 +82,13 @@ async def test_a_request_is_stale_after_five_seconds() -> None:
 
 @pytest.mark.parametrize(
     ("status", "headers", "pause_s"),
-    [(429, {}, PAUSE_S), (418, {}, BAN_S), (429, {"Retry-After": "17"}, 17)],
+    [
+        (429, {}, PAUSE_S),
+        (418, {}, BAN_S),
+        (429, {"Retry-After": "17"}, 17),
+        (429, {"Retry-After": "999999999"}, PAUSE_ASKED_S_MAX),
+        (429, {"retry-after": "Mon, 23 Nov 2026 12:00:40 GMT", "Date": NOON}, 40),
+    ],
 )
 async def test_a_pause_that_is_wanted_is_kept_and_said(
     status: int, headers: dict[str, str], pause_s: float

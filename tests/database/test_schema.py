@@ -16,7 +16,7 @@ from rrr.api import views
 from rrr.core.events import Close, Flow, Signal
 from rrr.core.ledger import Place
 from rrr.core.market import Candle
-from rrr.core.orders import Cancel, Order, Report, Status
+from rrr.core.orders import Amend, Cancel, Order, Report, Status
 from rrr.core.state import Law
 from rrr.database import balance, ledger, sessions
 from rrr.database.journal import DIGEST, KINDS, NAMES, OUTSIDE, REPORT
@@ -90,13 +90,16 @@ def test_the_states_of_orders_are_what_the_core_said(path: Path) -> None:
     shown = ask(path, "SELECT number, sequence, state, quantity FROM order_states ORDER BY number")
     expected = []
     for number, kind, core in ask(
-        path, "SELECT number, kind, core FROM journal WHERE kind IN (6, 11, 12) ORDER BY number"
+        path, "SELECT number, kind, core FROM journal WHERE kind IN (6, 11, 12, 18) ORDER BY number"
     ):
         values = json.loads(core)
         if kind == KINDS[Order]:
             expected.append((number, Order(*values).sequence, "sending", 0))
         elif kind == KINDS[Cancel]:
             expected.append((number, Cancel(*values).sequence, "cancelling", 0))
+        elif kind == KINDS[Amend]:
+            amend = Amend(*values)
+            expected.append((number, amend.sequence, "amending", amend.quantity))
         else:
             report = Report(*values)
             status = Status(report.status).name.lower()
@@ -117,7 +120,7 @@ def test_the_tables_of_orders_and_fills_are_what_the_journal_says(path: Path) ->
         assert ask(path, f"SELECT {columns} FROM fills WHERE number = ?", number) == [kept]
     assert len(fills) == ask(path, "SELECT count(*) FROM fills")[0][0] > 50
     last = {report.sequence: Status(report.status).name.lower() for _, report in reports}
-    last |= {s: "working" for s, name in last.items() if name == "accepted"}
+    last |= {s: "working" for s, name in last.items() if name in ("accepted", "amended")}
     assert dict(ask(path, "SELECT sequence, stage FROM orders")) == last
 
 

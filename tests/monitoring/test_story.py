@@ -13,7 +13,7 @@ from rrr.core.ledger import equity
 from rrr.core.market import BPS, Candle, Instrument
 from rrr.core.orders import Cause, Kind, Rejection, Side, Status
 from rrr.core.rules import Refusal
-from rrr.core.state import Law
+from rrr.core.state import Law, Sizing
 from rrr.database.journal import DAY_MS
 from rrr.database.sessions import Unit
 from rrr.monitoring.notes import Level, Note
@@ -324,6 +324,19 @@ def test_a_position_that_only_shrinks_or_grows_says_so() -> None:
     told.close()
     shrinks = told.close(candle(PRICE * 99 // 100), signal=10)[0]
     assert shrinks.text == "signal BTC-USD +0.1 % long → sell some  (baseline)"
+
+
+def test_a_stop_that_is_changed_where_it_rests_says_what_it_is_now() -> None:
+    told = Told(under=UNDER._replace(stop_amends=1, sizing=int(Sizing.EQUITY)))
+    told.close(signal=10_000)
+    told.close(signal=5_000)
+    (now,) = [one for one in told.close(signal=2_500) if one.name == "amended"]
+    stop = told.session.lane.stop
+    assert now.text.startswith("stop BTC-USD is now ")
+    assert now.detail["sequence"] == stop.sequence
+    refused = report(Status.AMENDED, stop, quantity=1, price=stop.price, rejection=1)
+    (still,) = told.story.tell([refused], told.session.world.state)
+    assert "still (" in still.text
 
 
 def test_an_exit_at_the_target_is_not_laid_to_a_signal() -> None:

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from rrr.core.events import Close, Decision, Event, Halted, Refused
 from rrr.core.kernel import step
-from rrr.core.orders import Cancel, Cause, Kind, Order, Report, Side, Status
+from rrr.core.orders import Amend, Cancel, Cause, Kind, Order, Report, Side, Status
 from rrr.core.rules import Refusal
 from rrr.core.state import EMPTY, Account, Lane, State
 from rrr.database import sessions
@@ -23,8 +23,8 @@ from rrr.database.journal import DIGEST, decode, verified
 from rrr.database.opening import MODES, connect_read_only
 from rrr.database.sessions import PRINCIPAL
 
-Said = Order | Cancel | Report | Refused
-SAID: Final = (Order, Cancel, Report, Refused)
+Said = Order | Cancel | Amend | Report | Refused
+SAID: Final = (Order, Cancel, Amend, Report, Refused)
 
 CANDLE_MS: Final = 60_000
 NUMBER: Final = "order.sequence"
@@ -69,7 +69,7 @@ class Journal:
         """As each close left it, before any word that it led to."""
         state = EMPTY
         for item in self.items:
-            if not isinstance(item, Order | Cancel | Refused | Halted):
+            if not isinstance(item, Order | Cancel | Amend | Refused | Halted):
                 state, _ = step(state, item)
             if isinstance(item, Close):
                 yield item.at_ms, state
@@ -220,4 +220,6 @@ def _named(item: Said) -> str:
             words = f"refused {Refusal(item.refusal).name}"
         case Cancel():
             words = "cancel"
+        case Amend():
+            words = "amend"
     return words.lower().replace("_", " ")

@@ -142,7 +142,7 @@ def given(
     terms = Terms(
         about={"mode": "paper", "market": "stepped", "signals": strategy, "seed": seed},
         units=units,
-        law=law_of(loaded.settings, MINUTE_MS),
+        law=law_of(loaded.settings, MINUTE_MS, [one.venue for one in units]),
         assumed=NO_ASSUMPTIONS,
         instruments=[_instrument(i) for i in range(len(units))],
         capital=CAPITAL * QUANTA,

@@ -93,6 +93,12 @@ POINTS: Final = {
     "a cancel is due": Point(_WIRE, "cancel", "before"),
     "a cancel is on its way": Point(_WIRE, "_leaves", "soon", serving="cancel"),
     "a cancel is answered": Point(_WIRE, "cancel", "after"),
+    "an amendment is due": Point(_WIRE, "amend", "before"),
+    "an amendment is on its way": Point(_WIRE, "_leaves", "soon", serving="amend"),
+    "an amendment is answered": Point(_WIRE, "amend", "after"),
+    "an amendment is told, not committed": Point(
+        _ENGINE, "commit", "before", only=_says("AMENDED")
+    ),
     "before a look-up": Point(_WIRE, "look_up", "before"),
     "a look-up is answered": Point(_WIRE, "look_up", "after"),
     "before it reconciles": Point(_LOOKOUT, "start", "before", _STARTING),

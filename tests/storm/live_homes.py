@@ -24,7 +24,7 @@ from tests.venue.keys import TRADER
 from tests.venue.process import Venue, started
 
 HURRIED: Final = (str(ROOT / "tests" / "market_hour" / "hurried.py"),)
-LIVELY: Final = str(ROOT / "tests" / "market_hour" / "lively.py")
+HALVING: Final = str(ROOT / "tests" / "storm" / "halving.py")
 RECONCILED: Final = "reconciled"  # it says so, and trades from then on
 
 CAPITAL: Final = 20_000
@@ -190,11 +190,11 @@ def arm(place: Place) -> None:
 
 
 def settings(venue: str, symbols: Sequence[str]) -> dict[str, Any]:
-    """It flips at each close, and trades as often as its caps let it."""
+    """It changes its mind at most closes, and trades as often as its caps let it."""
     return {
         "symbols": symbols,
         "timeframe": "1m",
-        "signals": LIVELY,
+        "signals": HALVING,
         "capital": CAPITAL,
         "policy": {
             "warmup_candles": 3,
@@ -219,7 +219,7 @@ def settings(venue: str, symbols: Sequence[str]) -> dict[str, Any]:
             "venue": venue,
             "instruments": symbols,
             "unbound_keys": True,
-            "unproven_strategy": LIVELY,
+            "unproven_strategy": HALVING,
             "crash_starts_max": 10_000,  # for that is what a storm is
             "orders_per_minute_max": CAPS.orders_per_minute,
             "order_notional_max": CAPS.order_notional // QUANTA,

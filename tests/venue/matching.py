@@ -132,7 +132,7 @@ class Exchange:
         """It keeps its name; what it has become may take at once."""
         self._working(order, now_ms)
         self._traded(order.symbol, now_ms)
-        if quantity <= max(order.filled, self.rules.quantity_min(order.symbol) - 1):
+        if quantity < self.rules.quantity_min(order.symbol):
             raise Refused(No.QUANTITY_MIN)
         if (not price and order.kind in LIMITS) or (not trigger and order.kind in STOPS):
             raise Refused(No.PRICE)
@@ -144,6 +144,10 @@ class Exchange:
             raise Refused(No.FUNDS)
         changes = {"quantity": quantity, "price": price, "trigger": trigger, "hold": hold}
         id = self.rules.name("A", len(self.ledger.entries) + 1)
+        if quantity <= order.filled:  # docs.kraken.com, Amend Order: what is left is cancelled
+            with self._step():
+                self._end(order, "canceled", "Amended below what is filled", now_ms)
+            return id
         with self._step():
             self._book("amended", now_ms, id=id, order=order.id, **changes)
             if order.waits:

@@ -56,8 +56,15 @@ STOPPED = """SELECT f.at_ms FROM fills f JOIN orders o USING (session, book, seq
 LAST_REFUSAL = """SELECT reason, times, first_at_ms, last_at_ms FROM refusals
     WHERE session = ? AND book = ? AND instrument = ? AND first_at_ms <= ?
     ORDER BY number DESC LIMIT 1"""
-ORDERS = """SELECT number, at_ms, kind, sequence, side, quantity, price, cause FROM orders
+ORDERS = """SELECT number, o.at_ms, o.kind, sequence, side, json_extract(j.core, '$[4]'),
+        json_extract(j.core, '$[5]'), cause
+    FROM orders o JOIN journal j USING (session, book, number)
     WHERE session = ? AND book = ? AND instrument = ? AND number > ? AND number < ?"""
+AMENDED = """SELECT number, at_ms, 'amended', json_extract(core, '$[2]'),
+        json_extract(core, '$[5]'), json_extract(core, '$[6]'), json_extract(core, '$[10]')
+    FROM journal WHERE session = ? AND book = ? AND kind = 6 AND kind NOT IN (4, 5)
+    AND json_extract(core, '$[3]') = 7 AND json_extract(core, '$[1]') = ?
+    AND number > ? AND number < ?"""
 FILLS = """SELECT number, at_ms, 'fill', sequence, side, quantity, price, fee, fee_grains,
     profit FROM fills
     WHERE session = ? AND book = ? AND instrument = ? AND number > ? AND number < ?"""
@@ -271,7 +278,7 @@ def after(look: Lookup, number: int, here: int) -> list[dict[str, Any]]:
     following = look.one(FIRST_CLOSE, *look.book, number)
     end = max(following[0], here + 1) if following else 1 << 62
     rows = look.all(HALTS, *look.book, number, end)
-    for sql in (ORDERS, FILLS, ENDED):
+    for sql in (ORDERS, FILLS, AMENDED, ENDED):
         rows += look.all(sql, *look.book, look.number, number, end)
     return [
         {"row": row, "at_ms": at_ms, "what": what, "text": words.happened(look.unit, what, *more)}

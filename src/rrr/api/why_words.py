@@ -150,7 +150,7 @@ def verdict(
         return f"refused: {name}, {text}{again}"
     if wish.change == 0:
         return "nothing to do: what is held is what is wished"
-    first = "" if ordered else ", once the stop that holds the coins is cancelled"
+    first = "" if ordered else ", once the stop lets go of the coins"
     return f"approved: {'buys' if wish.change > 0 else 'sells'} {when}{first}"
 
 
@@ -204,6 +204,8 @@ def happened(unit: Unit, what: str, *more: Any) -> str:
         return word + (f" ({printable(note)})" if note else "")
     if what == "fill":
         return filled(unit, *more)
+    if what == "amended":
+        return amended(unit, *more)
     sequence, *rest = more
     if what in KINDS:
         return f"order {sequence}: {ordered(unit, what, *rest)}"
@@ -219,6 +221,12 @@ def ordered(unit: Unit, kind: str, side: int, quantity: int, price: int, cause: 
         return f"{kind.replace('_', '-')} {what} at {at}"
     word, end = ("buy", "most") if side == Side.BUY else ("sell", "least")
     return f"{word} {what} for at {end} {at} each ({cause})"
+
+
+def amended(unit: Unit, sequence: int, quantity: int, price: int, rejection: int) -> str:
+    word = f"still ({REJECTIONS[Rejection(rejection)]})" if rejection else "now"
+    stop = f"stop {amount(unit, quantity)} at {figure(price, unit.points)}"
+    return f"order {sequence} is {word} {stop}"
 
 
 def filled(unit: Unit, sequence: int, side: int, quantity: int, *more: Any) -> str:

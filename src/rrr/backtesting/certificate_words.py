@@ -29,7 +29,7 @@ class Difference(NamedTuple):
         first, second = self.legs
         row = f"row {self.number:,}, a {self.kind} of {utc(self.at_ms)}"
         lines = [f"DIFFERENT: {row}, is not the same in {first} and {second}:"]
-        width = max(map(len, self.fields))
+        width = max(map(len, self.fields), default=0)
         for name, (one, other) in islice(self.fields.items(), FIELDS_MAX):
             lines.append(f"  {name:<{width}}  {first} {_said(one)}, {second} {_said(other)}")
         if len(self.fields) > FIELDS_MAX:

@@ -16,7 +16,7 @@ from .flat import height_of, read, width_of, write
 OPEN, HIGH, LOW, CLOSE, VOLUME, SOURCE, CONVICTION, THERE = range(8)
 WORDS: Final = 8  # of a candle
 SILENT: Final = -32_768  # no opinion
-REPORT, ORDER, CANCEL, REFUSED, HALTED = 6, 11, 12, 13, 14  # the journal's numbers
+REPORT, ORDER, CANCEL, REFUSED, HALTED, AMEND = 6, 11, 12, 13, 14, 18  # the journal's numbers
 WHEN: Final = 2 + len(NO_ORDER)  # the last place of the queue: behind the widest record
 ROWS_AT_A_CLOSE: Final = 256  # of one instrument, at most
 DAY_MS: Final = 86_400_000

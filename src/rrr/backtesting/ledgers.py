@@ -12,7 +12,7 @@ import numpy as np
 
 from rrr.core.events import Assumed, Decision, Event, Flow, Halted, Limits, Listing, Refused
 from rrr.core.ledger import equity
-from rrr.core.orders import NO_ORDER, Cancel, Order, Report
+from rrr.core.orders import NO_ORDER, Amend, Cancel, Order, Report
 from rrr.core.rules import Refusal
 from rrr.core.shelf import NO_PURSE, NO_SHELF
 from rrr.core.state import NO_ACCOUNT, NO_LANE, State
@@ -31,7 +31,7 @@ ROWS: Final = 1 << 14  # kept before they are put away
 BOOK_WIDTH: Final = flat.width(NO_ACCOUNT)
 QUEUE_WIDTH: Final = tables.WHEN + 1
 QUEUE: Final = 4_096
-SEEN: Final = (Order, Cancel, Report, Refused, Halted)
+SEEN: Final = (Order, Cancel, Amend, Report, Refused, Halted)
 _KIND: Final[dict[type, int]] = {what: KINDS[what] for what in SEEN}
 
 

@@ -23,12 +23,13 @@ from rrr.core.events import Signal, Touch
 from rrr.core.ledger import equity
 from rrr.core.market import NO_INSTRUMENT, half_spread
 from rrr.core.matching import at_no_open, at_open, inside, stirs
-from rrr.core.orders import NO_ORDER, NO_REPORT, Cancel, Side, Stage
+from rrr.core.orders import NO_ORDER, NO_REPORT, Amend, Cancel, Side, Stage
 from rrr.core.pursuit import Outcome
 from rrr.core.shelf import (
     NO_PURSE,
     NO_SHELF,
     Matched,
+    amend,
     begun,
     cancel,
     submit,
@@ -38,6 +39,7 @@ from rrr.core.shelf import (
 from rrr.core.state import NO_ACCOUNT, NO_LANE
 
 from .desk import (
+    AMEND,
     CANCEL,
     CONVICTION,
     DETAILED,
@@ -293,6 +295,12 @@ def carry(desk: Desk, j: int) -> None:
         order = read(NO_ORDER, desk.queue, j, 2)
         mark = read(NO_LANE, desk.lanes, k, 0).mark
         matched = submit(purse, shelf, instrument, order, mark, desk.queue[j, WHEN])
+    elif desk.queue[j, 1] == AMEND:
+        instrument = read(NO_INSTRUMENT, desk.instruments, k, 0)
+        name, quantity, price = desk.queue[j, 2], desk.queue[j, 3], desk.queue[j, 4]
+        matched = amend(
+            purse, shelf, instrument, Amend(desk.queue[j, WHEN], k, name, quantity, price)
+        )
     else:
         wanted = Cancel(desk.queue[j, WHEN], k, desk.queue[j, 2])
         matched = cancel(purse, shelf, wanted)
@@ -310,7 +318,13 @@ def sent(desk: Desk, out: Outcome, k: int, at_ms: int, n: int, asked: int) -> tu
     """Adopt what an arm leaves; what it sends becomes a row, and stands in the queue."""
     write(out.account, desk.book, 0, 0)
     write(out.lane, desk.lanes, k, 0)
-    if out.order.kind:
+    if out.order.kind and out.order.stage == Stage.AMENDING:
+        stop = out.order
+        n = row(desk, n, AMEND, Amend(at_ms, k, stop.sequence, stop.quantity, stop.price))
+        asked = ask(desk, asked, k, AMEND, at_ms)
+        desk.queue[asked - 1, 2], desk.queue[asked - 1, 3] = stop.sequence, stop.quantity
+        desk.queue[asked - 1, 4] = stop.price
+    elif out.order.kind:
         n = row(desk, n, ORDER, out.order)
         asked = ask(desk, asked, k, ORDER, at_ms)
         write(out.order, desk.queue, asked - 1, 2)

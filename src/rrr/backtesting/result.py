@@ -13,15 +13,15 @@ import numpy as np
 
 from rrr.core.events import Flow, Halted, Refused
 from rrr.core.market import Instrument
-from rrr.core.orders import Cancel, Order, Report
+from rrr.core.orders import Amend, Cancel, Order, Report
 from rrr.core.state import Law
 from rrr.database.journal import KINDS
 from rrr.neural_network.panel import I64
 from rrr.trading.engine.paper import World
 
-Row = Order | Cancel | Report | Refused | Halted | Flow
+Row = Order | Cancel | Amend | Report | Refused | Halted | Flow
 WIDTH: Final = 1 + len(Order._fields)  # of a row: the widest record, and its kind
-_WHAT: Final = {KINDS[what]: what for what in (Order, Cancel, Report, Refused, Halted, Flow)}
+_WHAT: Final = {KINDS[what]: what for what in (Order, Cancel, Amend, Report, Refused, Halted, Flow)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -66,10 +66,11 @@ def settled(law: Law, account: Account, lane: Lane, instrument: Instrument) -> i
         return 0
     if lane.quantity < instrument.lot:
         return 0 if lane.stop_price or stop.kind or target.kind else 1
-    if stop.stage != Stage.WORKING or not covers(stop, lane, instrument):
+    if stop.stage != Stage.WORKING or not covers(stop, lane.quantity, instrument):
         return 0
     if target.kind:
-        return 1 if target.stage == Stage.WORKING and covers(target, lane, instrument) else 0
+        rests = target.stage == Stage.WORKING and covers(target, lane.quantity, instrument)
+        return 1 if rests else 0
     return 0 if law.target_rests else 1
 
 

@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from .market import Candle, Instrument
-from .orders import Cancel, Order, Report
+from .orders import Amend, Cancel, Order, Report
 from .shelf import Assumptions
 from .state import Law
 
@@ -149,4 +149,4 @@ Event = (
     | Signal
     | Command
 )
-Decision = Order | Cancel | Refused | Halted
+Decision = Order | Cancel | Amend | Refused | Halted

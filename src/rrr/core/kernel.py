@@ -24,7 +24,7 @@ from .events import (
     Verb,
 )
 from .market import INSTRUMENTS_MAX, Instrument
-from .orders import Cancel, Report, Side, Stage
+from .orders import Amend, Cancel, Report, Side, Stage
 from .pursuit import Outcome, pursue
 from .state import NO_LANE, Halt, State
 
@@ -85,8 +85,11 @@ def close(state: State, event: Close) -> tuple[State, tuple[Decision, ...]]:
 
 
 def sent(out: Outcome, instrument: int, at_ms: int) -> tuple[Decision, ...]:
-    if out.order.kind:
-        return (out.order,)
+    order = out.order
+    if order.kind and order.stage == Stage.AMENDING:
+        return (Amend(at_ms, instrument, order.sequence, order.quantity, order.price),)
+    if order.kind:
+        return (order,)
     if out.cancel:
         return (Cancel(at_ms, instrument, out.cancel),)
     if out.refusal:

@@ -57,6 +57,7 @@ class Stage(IntEnum):
     REJECTED = 6
     UNKNOWN = 7
     TRIGGERED = 8
+    AMENDING = 9  # it rests as it was, until the venue says otherwise
 
 
 class Status(IntEnum):
@@ -68,6 +69,7 @@ class Status(IntEnum):
     REJECTED = 4
     TRIGGERED = 5  # a stop, of which nothing filled yet
     UNKNOWN = 6  # nobody answered
+    AMENDED = 7  # what it is now; with a rejection: still, for it was not to be changed
 
 
 class Rejection(IntEnum):
@@ -121,6 +123,16 @@ class Cancel(NamedTuple):
     sequence: int
 
 
+class Amend(NamedTuple):
+    """A stop that rests is to sell so much, at this trigger; it stays where it is meanwhile."""
+
+    at_ms: int
+    instrument: int
+    sequence: int
+    quantity: int  # grains, what is filled among them
+    price: int  # points; a limit keeps its distance from it
+
+
 class Report(NamedTuple):
     """A fill carries the venue's own figures: notional and fee are never recomputed from it."""
 
@@ -151,35 +163,41 @@ NO_ORDER: Final = Order(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 NO_REPORT: Final = Report(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 NO_ENDED: Final = Ended(0, 0, 0)
 
-# Each stage: the stage after ACCEPTED, FILLED in part, CANCELLED, REJECTED, TRIGGERED, UNKNOWN.
+# Each stage: the stage after ACCEPTED, FILLED in part, CANCELLED, REJECTED, TRIGGERED, UNKNOWN,
+# AMENDED.
 _AFTER: Final = {
-    Stage.NONE: (Stage.NONE,) * 6,
+    Stage.NONE: (Stage.NONE,) * 7,
     Stage.SENDING: (
         Stage.WORKING, Stage.WORKING, Stage.CANCELLED, Stage.REJECTED, Stage.TRIGGERED,
-        Stage.UNKNOWN,
+        Stage.UNKNOWN, Stage.WORKING,
     ),
     # An acknowledgement that comes after the fill changes nothing.
     Stage.WORKING: (
         Stage.WORKING, Stage.WORKING, Stage.CANCELLED, Stage.REJECTED, Stage.TRIGGERED,
-        Stage.UNKNOWN,
+        Stage.UNKNOWN, Stage.WORKING,
     ),
     # What is being cancelled may still fill, be acknowledged late, or be triggered.
     Stage.CANCELLING: (
         Stage.CANCELLING, Stage.CANCELLING, Stage.CANCELLED, Stage.REJECTED, Stage.CANCELLING,
-        Stage.CANCELLING,
+        Stage.CANCELLING, Stage.CANCELLING,
     ),
     # What is over stays over: a late fill is booked, and no word brings the order back.
-    Stage.FILLED: (Stage.FILLED,) * 6,
-    Stage.CANCELLED: (Stage.CANCELLED,) * 6,
-    Stage.REJECTED: (Stage.REJECTED,) * 6,
+    Stage.FILLED: (Stage.FILLED,) * 7,
+    Stage.CANCELLED: (Stage.CANCELLED,) * 7,
+    Stage.REJECTED: (Stage.REJECTED,) * 7,
     # Whatever the venue says of an unknown order makes it known.
     Stage.UNKNOWN: (
         Stage.WORKING, Stage.WORKING, Stage.CANCELLED, Stage.REJECTED, Stage.TRIGGERED,
-        Stage.UNKNOWN,
+        Stage.UNKNOWN, Stage.WORKING,
     ),
     Stage.TRIGGERED: (
         Stage.TRIGGERED, Stage.TRIGGERED, Stage.CANCELLED, Stage.REJECTED, Stage.TRIGGERED,
-        Stage.UNKNOWN,
+        Stage.UNKNOWN, Stage.TRIGGERED,
+    ),
+    # Whoever does not answer an amendment leaves the order as it is, in one way or the other.
+    Stage.AMENDING: (
+        Stage.AMENDING, Stage.AMENDING, Stage.CANCELLED, Stage.REJECTED, Stage.TRIGGERED,
+        Stage.AMENDING, Stage.WORKING,
     ),
 }  # fmt: skip
 AFTER: Final = tuple(tuple(int(after) for after in _AFTER[stage]) for stage in Stage)
@@ -197,7 +215,19 @@ def told(order: Order, report: Report) -> Order:
         order = noted(order, report)
         if order.filled >= order.quantity:
             return order._replace(stage=int(Stage.FILLED))
+    if report.status == Status.AMENDED:
+        refused = 1 if report.rejection != Rejection.NONE else 0
+        order = amended(order, report.quantity, report.price)
+        order = order._replace(attempt=order.attempt + refused)
+        if order.filled >= order.quantity:
+            return order._replace(stage=int(Stage.FILLED))
     return order._replace(stage=AFTER[order.stage][report.status - 1])
+
+
+def amended(order: Order, quantity: int, price: int) -> Order:
+    """Another quantity and trigger; a limit keeps its distance."""
+    limit = order.limit + price - order.price if order.limit else 0
+    return order._replace(quantity=quantity, price=price, limit=limit)
 
 
 def over(order: Order) -> int:

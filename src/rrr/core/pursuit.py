@@ -1,15 +1,16 @@
 """What a lane must send next, so that what is held becomes what is due, under its stop.
 
-One thing at a time. A sale first cancels what holds its coins, the stop last; a stop of another
-quantity than the position is replaced. Whoever answers a report with the next thing to send needs
-to remember nothing but the lane.
+One thing at a time. A sale first frees its coins: what holds them is cancelled, the stop last. A
+stop of another quantity than what is to be held is changed where it rests, if the venue does that,
+or replaced. Whoever answers a report with the next thing to send needs to remember nothing but the
+lane.
 """
 
 from typing import NamedTuple
 
 from . import ledger, rules
 from .market import BPS, Instrument, lots, purchase, sellable, up
-from .orders import NO_ORDER, Cause, Kind, Order, Side, Stage, TimeInForce, rest_of
+from .orders import NO_ORDER, Cause, Kind, Order, Side, Stage, TimeInForce, amended, rest_of
 from .rules import Refusal
 from .state import Account, Halt, Lane, Law
 
@@ -19,7 +20,7 @@ class Outcome(NamedTuple):
 
     account: Account
     lane: Lane
-    order: Order  # NO_ORDER: nothing to send
+    order: Order  # NO_ORDER: nothing to send; AMENDING: a stop as it is to become
     cancel: int  # the sequence of an order to cancel; 0: none
     refusal: int
 
@@ -59,8 +60,8 @@ def defend(law: Law, account: Account, lane: Lane, instrument: Instrument, at_ms
     """Keep a stop, and a target where it rests, of exactly what is held; or free it for a sale."""
     held = lots(instrument, lane.quantity)
     stop, target = lane.stop, lane.target
-    whole = lane.due >= 0 and stop.kind and covers(stop, lane, instrument)
-    if target.kind and not (whole and covers(target, lane, instrument)):
+    whole = lane.due >= 0 and stop.kind and covers(stop, lane.quantity, instrument)
+    if target.kind and not (whole and covers(target, lane.quantity, instrument)):
         if target.stage == Stage.CANCELLING:
             return nothing(account, lane)
         lane = lane._replace(target=target._replace(stage=int(Stage.CANCELLING)))
@@ -71,6 +72,8 @@ def defend(law: Law, account: Account, lane: Lane, instrument: Instrument, at_ms
             return rest_target(account, lane, instrument, held, at_ms)
         if whole or stop.stage == Stage.CANCELLING:
             return nothing(account, lane)
+        if law.stop_amends and amends(lane, instrument):
+            return amend(law, account, lane, instrument, at_ms)
         lane = lane._replace(stop=stop._replace(stage=int(Stage.CANCELLING)))
         return Outcome(account, lane, NO_ORDER, stop.sequence, Refusal.NONE)
     if lane.due < 0:
@@ -80,10 +83,43 @@ def defend(law: Law, account: Account, lane: Lane, instrument: Instrument, at_ms
     return nothing(account, lane)
 
 
-def covers(order: Order, lane: Lane, instrument: Instrument) -> int:
-    """1 if an order sells all that is held, but dust; a lot that has become coarser hurts none."""
-    bare = lane.quantity - rest_of(order)
+def covers(order: Order, quantity: int, instrument: Instrument) -> int:
+    """1 if an order sells so much, but dust; a lot that has become coarser hurts none."""
+    bare = quantity - rest_of(order)
     return 1 if bare >= 0 and bare < instrument.lot else 0
+
+
+def amends(lane: Lane, instrument: Instrument) -> int:
+    """1 if the stop stays, for what is to be held: it is asked once, and while nothing fills."""
+    stop = lane.stop
+    if stop.kind == Kind.TRAILING or stop.filled or stop.attempt:
+        return 0
+    if stop.stage == Stage.UNKNOWN or stop.stage == Stage.TRIGGERED:
+        return 0
+    return sellable(instrument, lane.mark, kept(lane, instrument))
+
+
+def kept(lane: Lane, instrument: Instrument) -> int:
+    """Grains that are held once all that is due is sold."""
+    return lots(instrument, lane.quantity + min(lane.due, 0))
+
+
+def amend(law: Law, account: Account, lane: Lane, instrument: Instrument, at_ms: int) -> Outcome:
+    """Change the stop where it rests; then sell what it does not hold any more."""
+    stop, quantity = lane.stop, lane.quantity + min(lane.due, 0)
+    if stop.stage != Stage.WORKING:
+        return nothing(account, lane)  # its word comes first
+    if covers(stop, quantity, instrument):
+        return take(law, account, lane, instrument, at_ms)
+    wanted = amended(stop, kept(lane, instrument), trigger(lane, instrument))
+    stage = int(Stage.AMENDING)
+    lane = lane._replace(stop=stop._replace(stage=stage))
+    return Outcome(account, lane, wanted._replace(stage=stage), 0, Refusal.NONE)
+
+
+def trigger(lane: Lane, instrument: Instrument) -> int:
+    """Where the stop belongs, on its tick."""
+    return max(lane.stop_price - lane.stop_price % instrument.tick, instrument.tick)
 
 
 def enter(law: Law, account: Account, lane: Lane, instrument: Instrument, at_ms: int) -> Outcome:
@@ -146,7 +182,7 @@ def protect(
     law: Law, account: Account, lane: Lane, instrument: Instrument, held: int, at_ms: int
 ) -> Outcome:
     """Rest a stop for all that is held."""
-    price = max(lane.stop_price - lane.stop_price % instrument.tick, instrument.tick)
+    price = trigger(lane, instrument)
     kind, limit = int(Kind.STOP), 0
     if lane.trail:
         kind = int(Kind.TRAILING)

@@ -22,6 +22,7 @@ from .market import (
 from .orders import (
     NO_ORDER,
     NO_REPORT,
+    Amend,
     Cancel,
     Kind,
     Order,
@@ -31,6 +32,7 @@ from .orders import (
     Stage,
     Status,
     TimeInForce,
+    amended,
     is_stop,
     rest_of,
 )
@@ -172,14 +174,41 @@ def cancel(purse: Purse, shelf: Shelf, wanted: Cancel) -> Matched:
         return ended(purse, shelf, shelf.target, wanted.at_ms, Rejection.NONE)
     if shelf.order.kind and shelf.order.sequence == wanted.sequence:
         return ended(purse, shelf, shelf.order, wanted.at_ms, Rejection.NONE)
-    late = NO_REPORT._replace(
-        at_ms=wanted.at_ms,
-        instrument=wanted.instrument,
-        sequence=wanted.sequence,
-        status=int(Status.REJECTED),
-        rejection=int(Rejection.UNKNOWN_ORDER),
-    )
-    return Matched(purse, shelf, late)
+    return Matched(purse, shelf, unknown(wanted.at_ms, wanted.instrument, wanted.sequence))
+
+
+def amend(purse: Purse, shelf: Shelf, instrument: Instrument, wanted: Amend) -> Matched:
+    """Change a stop that rests, or say what it still is, and why."""
+    stop = shelf.stop
+    if not stop.kind or stop.sequence != wanted.sequence:
+        return Matched(purse, shelf, unknown(wanted.at_ms, wanted.instrument, wanted.sequence))
+    now = amended(stop, wanted.quantity, wanted.price)
+    rejection = unamendable(shelf, instrument, now)
+    if rejection == Rejection.NONE:
+        stop = now
+    report = said(stop, wanted.at_ms, Status.AMENDED, rejection)
+    report = report._replace(quantity=stop.quantity, price=stop.price)
+    return Matched(purse, shelf._replace(stop=stop), report)
+
+
+def unamendable(shelf: Shelf, instrument: Instrument, now: Order) -> int:
+    """A member of `Rejection`."""
+    if shelf.stop.stage == Stage.TRIGGERED or unsuitable(now):
+        return Rejection.TERMS
+    if now.price <= 0 or now.price % instrument.tick or now.limit % instrument.tick:
+        return Rejection.PRICE_GRID
+    if now.quantity <= now.filled or now.quantity % instrument.lot != 0:
+        return Rejection.QUANTITY_GRID
+    if not fits(instrument, now.price, now.quantity):
+        return Rejection.CAPACITY
+    if now.quantity < instrument.quantity_min:
+        return Rejection.BELOW_MINIMUM
+    sale = rest_of(shelf.order) if shelf.order.side == Side.SELL else 0
+    if shelf.target.partner != now.sequence:
+        sale += rest_of(shelf.target)
+    if rest_of(now) > shelf.quantity - sale:
+        return Rejection.REDUCE_ONLY
+    return Rejection.NONE
 
 
 def touch(shelf: Shelf, half_spread: int) -> Shelf:
@@ -294,6 +323,17 @@ def slip(price: int, side: int, instrument: Instrument, half_spread: int) -> int
         worse = up(price, instrument.half_spread_ppm + instrument.slippage_ppm, PPM)
     slipped = -side * (-side * (price + side * worse) // instrument.tick) * instrument.tick
     return max(slipped, instrument.tick)
+
+
+def unknown(at_ms: int, instrument: int, sequence: int) -> Report:
+    """Whoever comes too late is told so."""
+    return NO_REPORT._replace(
+        at_ms=at_ms,
+        instrument=instrument,
+        sequence=sequence,
+        status=int(Status.REJECTED),
+        rejection=int(Rejection.UNKNOWN_ORDER),
+    )
 
 
 def said(order: Order, at_ms: int, status: int, rejection: int) -> Report:

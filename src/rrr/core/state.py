@@ -64,6 +64,7 @@ class Law(NamedTuple):
     stop_limit_bps: int  # how far below its trigger a stop may fill; 0: at any price
     trail_bps: int  # how far below the best price the stop follows; 0: it stays
     target_rests: int  # 1: the target rests beside the stop, and one ends the other; 0: watched
+    stop_amends: int = 0  # 1: a stop is changed where it rests; 0: cancelled, and sent anew
 
 
 class Memory(NamedTuple):

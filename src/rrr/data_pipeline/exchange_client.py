@@ -220,7 +220,7 @@ class Client:
             rows = await self._answer(request, pair, self.timeframe, begin, limit)
             if not isinstance(self.ccxt.last_json_response, dict | list):
                 raise Trouble("nonsense", "answers with something that is no JSON")
-            written_ms = _date_ms(self._header("date"))
+            written_ms = _date_ms(_said(self.ccxt.last_response_headers, "date"))
         if written_ms is not None and written_ms + _DATES_ARE_CUT_MS < end:
             raise Trouble(
                 "stale",
@@ -282,7 +282,7 @@ class Client:
             case errors.RequestTimeout():
                 return Trouble("slow", f"does not answer within {self.ccxt.timeout / 1000:g} s")
             case errors.RateLimitExceeded() | errors.DDoSProtection():
-                pause_s = self._pause_asked_s()
+                pause_s = pause_asked_s(self.ccxt.last_response_headers)
                 if status and status[1] == "418":
                     pause_s = max(pause_s, BAN_S)
                 self.requests.pause(pause_s)
@@ -301,19 +301,21 @@ class Client:
                 return Trouble("keys", "asks for keys where none should be needed")
         return Trouble("refusal", f"refuses to answer ({_plain(said.removeprefix(self.name))})")
 
-    def _pause_asked_s(self) -> float:
-        """When to come again, as the reply says it: in seconds or as a date."""
-        text = self._header("retry-after")
-        if text.isdecimal():
-            return min(float(text), PAUSE_ASKED_S_MAX)
-        until_ms, now_ms = _date_ms(text), _date_ms(self._header("date"))
-        if until_ms is None or now_ms is None:
-            return 0.0
-        return min(max(until_ms - now_ms, 0) / 1000, PAUSE_ASKED_S_MAX)
 
-    def _header(self, name: str) -> str:
-        headers = self.ccxt.last_response_headers or {}
-        return next((text.strip() for key, text in headers.items() if key.lower() == name), "")
+def pause_asked_s(headers: Mapping[str, str] | None) -> float:
+    """When to come again, as a reply says it: in seconds or as a date; 0: it does not say."""
+    text = _said(headers, "retry-after")
+    if text.isdecimal():
+        return min(float(text), PAUSE_ASKED_S_MAX)
+    until_ms, now_ms = _date_ms(text), _date_ms(_said(headers, "date"))
+    if until_ms is None or now_ms is None:
+        return 0.0
+    return min(max(until_ms - now_ms, 0) / 1000, PAUSE_ASKED_S_MAX)
+
+
+def _said(headers: Mapping[str, str] | None, wanted: str) -> str:
+    found = (text.strip() for name, text in (headers or {}).items() if name.lower() == wanted)
+    return next(found, "")
 
 
 def _nobody(url: str, body: str) -> None:

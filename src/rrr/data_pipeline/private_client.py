@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from rrr.config.keys import Keys
 from rrr.core.errors import NotArmed, RRRError, Unavailable
 from rrr.data_pipeline import lean_ccxt
-from rrr.data_pipeline.exchange_client import MISREAD, Manner, lead, only_spot
+from rrr.data_pipeline.exchange_client import MISREAD, Manner, lead, only_spot, pause_asked_s
 from rrr.data_pipeline.exchange_pace import BAN_S, Requests, is_exit
 from rrr.data_pipeline.exchange_troubles import Trouble
 
@@ -143,9 +143,8 @@ def _pace(ccxt: Any, requests: Requests) -> None:
     ) -> Any:
         requests.answered(headers)
         if status in (418, 429):
-            said = {name.lower(): text for name, text in headers.items()}.get("retry-after", "")
-            shortest_s = BAN_S if status == 418 else PAUSE_S
-            requests.pause(float(said[:9]) if said.isdecimal() else shortest_s)
+            usual_s = BAN_S if status == 418 else PAUSE_S
+            requests.pause(pause_asked_s(headers) or usual_s)
         return strip(status, reason, url, method, headers, body, *more)
 
     ccxt.throttle, ccxt.on_rest_response = throttle, answered

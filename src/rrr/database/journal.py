@@ -30,7 +30,7 @@ from rrr.core.events import (
     Signal,
     Touch,
 )
-from rrr.core.orders import Cancel, Order, Report
+from rrr.core.orders import Amend, Cancel, Order, Report
 from rrr.core.state import State
 
 DAY_MS: Final = 86_400_000
@@ -52,6 +52,7 @@ KINDS: Final[dict[type, int]] = {
     Detail: 15,
     Print: 16,
     Depth: 17,
+    Amend: 18,
 }
 OUTSIDE: Final = frozenset(
     {1, 2, 3, 4, 5, 7, 8, 9, 10, 15, 16, 17}

@@ -6,6 +6,8 @@ Orders, fills, transfers, equity, refusals, halts and positions: projections, ne
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 from rrr.core import ledger
@@ -36,6 +38,10 @@ ORDER = """INSERT INTO orders VALUES
     (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 'sending', ?, ?, ?, ?, ?, ?, ?)"""
 STAGE = """UPDATE orders SET stage = ?, filled = filled + ?
     WHERE session = ? AND book = ? AND sequence = ?"""
+AMENDED = """UPDATE orders SET quantity = ?1, price = ?2,
+        limit_price = limit_price + (?2 - price) * (limit_price > 0),
+        stage = CASE WHEN filled = ?1 THEN 'filled' WHEN stage = 'triggered' THEN stage ELSE ?3 END
+    WHERE session = ?4 AND book = ?5 AND sequence = ?6"""
 FILL = "INSERT INTO fills VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 TRANSFER = "INSERT INTO transfers VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 EQUITY = "INSERT OR REPLACE INTO equity VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -54,6 +60,7 @@ STAGES = {
     Status.REJECTED: Stage.REJECTED.name.lower(),
     Status.TRIGGERED: Stage.TRIGGERED.name.lower(),
     Status.UNKNOWN: Stage.UNKNOWN.name.lower(),
+    Status.AMENDED: Stage.WORKING.name.lower(),
 }
 ENDED_BY: Final = {Verb.RESUME: "resumed", Verb.RELEASE: "released"}
 ENDS: Final = frozenset(ENDED_BY.values())  # reasons in `halts` that end one
@@ -68,7 +75,7 @@ class Tables:
 
     journal: Rows = field(default_factory=list)
     orders: Rows = field(default_factory=list)
-    stages: Rows = field(default_factory=list)
+    said: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)  # of orders, in turn
     fills: Rows = field(default_factory=list)
     transfers: Rows = field(default_factory=list)
     equity: dict[int, tuple[Any, ...]] = field(default_factory=dict)  # by closing time
@@ -86,7 +93,8 @@ class Tables:
                 RESTORE,
             ) from error
         connection.executemany(ORDER, self.orders)
-        connection.executemany(STAGE, self.stages)
+        for sql, rows in groupby(self.said, itemgetter(0)):
+            connection.executemany(sql, map(itemgetter(1), rows))
         connection.executemany(FILL, self.fills)
         connection.executemany(TRANSFER, self.transfers)
         connection.executemany(EQUITY, self.equity.values())
@@ -176,9 +184,11 @@ class Scribe:
         )
 
     def _report(self, report: Report, number: int, instrument: Instrument) -> None:
-        self.now.stages.append(
-            (STAGES[Status(report.status)], report.quantity, *self.key, report.sequence)
-        )
+        stage, order = STAGES[Status(report.status)], (*self.key, report.sequence)
+        if report.status == Status.AMENDED:
+            self.now.said.append((AMENDED, (report.quantity, report.price, stage, *order)))
+            return
+        self.now.said.append((STAGE, (stage, report.quantity, *order)))
         if report.status != Status.FILLED:
             return
         self.now.fills.append(

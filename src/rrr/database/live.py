@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 KNOW = "INSERT INTO live_orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 LEARN = """UPDATE live_orders SET venue_id = ?, state = ?, sending_at_ms = ?, settled_at_ms = ?,
-    attempts = ? WHERE session = ? AND book = ? AND sequence = ?"""
+    attempts = ?, quantity = ? WHERE session = ? AND book = ? AND sequence = ?"""
 TRADE = "INSERT INTO live_trades VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 ASIDE = "INSERT INTO quarantine VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)"
 RELEASE = """UPDATE quarantine SET released_at_ms = ?
@@ -155,7 +155,7 @@ def learn(connection: sqlite3.Connection, key: Key, orders: Iterable[Known]) -> 
         changed = connection.execute(
             LEARN,
             (one.venue_id, _name(Progress(one.progress)), one.sending_at_ms, one.settled_at_ms)
-            + (one.attempts, *key, one.sequence),
+            + (one.attempts, one.quantity, *key, one.sequence),
         )
         assert changed.rowcount == 1, "What is learned of an order was known to be one."
 

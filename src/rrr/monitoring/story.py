@@ -48,11 +48,12 @@ UNKNOWN = "ordered earlier"
 
 @dataclass(slots=True)
 class Working:
-    """An order that has not ended: why it was sent, by whose opinion, and how much is left."""
+    """An order that has not ended: why it was sent, by whose opinion, and how much of it filled."""
 
     cause: str
     model: int
-    left: int
+    quantity: int
+    filled: int
 
 
 @dataclass(slots=True)
@@ -283,12 +284,17 @@ class Story:
             yield self._ended_unfilled(report, "unfilled", "not filled", Level.INFO)
         elif report.status == Status.CANCELLED and report.side == Side.BUY:
             yield self._ended_unfilled(report, "unfilled", "called back", Level.INFO)
+        elif report.status == Status.AMENDED:
+            yield self._amended(report)
         if working := self.working.get(report.sequence):
-            working.left -= report.quantity
+            if report.status == Status.AMENDED:
+                working.quantity = report.quantity
+            elif report.status == Status.FILLED:
+                working.filled += report.quantity
             # Too late to call back: its fill is on its way.
             late = report.rejection == Rejection.UNKNOWN_ORDER
             ended = report.status in (Status.CANCELLED, Status.REJECTED) and not late
-            if ended or working.left <= 0:
+            if ended or working.filled >= working.quantity:
                 del self.working[report.sequence]
 
     def _filled(self, report: Report, lot: int) -> Note:
@@ -316,6 +322,14 @@ class Story:
             f" fee {fee}{pnl}  ({self._why(report.sequence)})"
         )
         return Note("trading", "fill", text, report.at_ms, detail)
+
+    def _amended(self, report: Report) -> Note:
+        unit, no = self.units[report.instrument], Rejection(report.rejection)
+        now = f"{figure(report.quantity, unit.grains)} at {figure(report.price, unit.points)}"
+        stays = f"still ({REJECTIONS[no]})" if no else "now"
+        text = f"stop {unit.symbol} is {stays} {now}  ({self._why(report.sequence)})"
+        detail = self._of(report) | {"rejection": no.name.lower()}
+        return Note("trading", "amended", text, report.at_ms, detail)
 
     def _ended_unfilled(self, report: Report, name: str, verb: str, level: Level) -> Note:
         symbol, why = self.units[report.instrument].symbol, ""
@@ -347,8 +361,7 @@ class Story:
     def _sent(self, order: Order) -> None:
         cause = Cause(order.cause).name.lower()
         cause += f", try {order.attempt + 1}" if order.attempt else ""
-        left = order.quantity - order.filled
-        self.working[order.sequence] = Working(cause, self.model, left)
+        self.working[order.sequence] = Working(cause, self.model, order.quantity, order.filled)
 
     def _why(self, sequence: int) -> str:
         """The mark of a line: why an order was sent, and whose opinion it was."""

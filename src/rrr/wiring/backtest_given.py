@@ -102,7 +102,7 @@ def given(
 def book_of(settings: Settings, history: History) -> Book:
     """The terms that a book begins with."""
     return Book(
-        law_of(settings, history.panel.timeframe_ms),
+        law_of(settings, history.panel.timeframe_ms, [one.spec.venue for one in history.quoted]),
         [instrument_of(settings, i, 1, one.spec) for i, one in enumerate(history.quoted)],
         assumptions_of(settings),
         int(settings.capital * QUANTA),

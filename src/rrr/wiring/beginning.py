@@ -187,7 +187,7 @@ def terms_of(market: Market, settings: Settings, mode: str = "paper") -> Terms:
     return Terms(
         about=about,
         units=units,
-        law=law_of(settings, market.timeframe_ms),
+        law=law_of(settings, market.timeframe_ms, [one.venue for one in units]),
         assumed=assumptions_of(settings),
         instruments=[instrument_of(settings, i, 1, spec) for i, spec in enumerate(specs)],
         capital=int(settings.capital * QUANTA),

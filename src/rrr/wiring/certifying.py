@@ -87,7 +87,7 @@ def gathered(home: Home, loaded: Loaded) -> Gathered:
     past = (market.begins_ms - market.opens_ms) // market.timeframe_ms
     history = history_of(market, settings, warm=past)
     book = Book(
-        law_of(settings, market.timeframe_ms),
+        law_of(settings, market.timeframe_ms, [one.spec.venue for one in history.quoted]),
         [instrument_of(settings, i, 1, one.spec) for i, one in enumerate(history.quoted)],
         assumptions_of(settings),
         int(settings.capital * QUANTA),

@@ -15,12 +15,13 @@ from rrr.core.shelf import NO_ASSUMPTIONS, Assumptions
 from rrr.database import sessions
 from rrr.trading.engine.engine import Moment
 from rrr.trading.engine.venue import Work
-from tests.builders import eventful, history
+from tests.builders import LAW, eventful, history
 from tests.core.worlds import between
 from tests.storm.lives import living, terms
 
 CLOSES: Final = 160
 SEED: Final = 3
+UNDER: Final = LAW._replace(stop_amends=1)
 MET: Final = "SELECT count(*) FROM journal WHERE session = ? AND kind IN (4, 7)"
 
 
@@ -61,7 +62,7 @@ async def lived(
     assumed: Assumptions = NO_ASSUMPTIONS,
 ) -> str:
     """Go on to this moment, the last if none is named; the state hash there."""
-    async with living(path, terms(seed, assumed=assumed)) as engine:
+    async with living(path, terms(seed, law=UNDER, assumed=assumed)) as engine:
         ((done,),) = await engine.db.read(MET, (engine.session.id,))
         left = moments(seed)[done:until]
         for first in range(0, len(left), 16):

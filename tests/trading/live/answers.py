@@ -126,11 +126,15 @@ def _meets(what: str, trial: Trial) -> bool:
 
 
 async def _all(venue: Venue, folder: Path, cases: list[tuple[str, Trial]], tally: Tally) -> None:
+    from rrr.core.orders import Kind
+    from rrr.trading.live.spelling import amends
+
     quote = venue.symbols[0].partition("/")[2]
     await venue.deposit(quote, DEPOSIT)
     for number, (what, trial) in enumerate(cases, 1):
         case = Case(venue, folder / f"{number}.db", number, what, trial)
-        await (_amended if what == "amend" else _met)(case, tally)
+        alone = what == "amend" and not amends(venue.name, Kind.STOP)
+        await (_amended if alone else _met)(case, tally)
         await venue.heal()
         await venue.cancel()
         await venue.wait(STALE_S)
@@ -154,9 +158,9 @@ class Case:
         from rrr.trading.live.spelling import Verb
 
         if request.verb is not Verb.SEND:
-            return self.what == "cancel"
+            return bool(self.what == request.verb.value)
         stop = any(name.startswith("stop") for name in request.params)
-        return (self.what == "stop") == stop and self.what != "cancel"
+        return (self.what == "stop") == stop and self.what not in ("cancel", "amend")
 
 
 async def _met(case: Case, tally: Tally) -> None:
@@ -173,9 +177,9 @@ async def _met(case: Case, tally: Tally) -> None:
     async with housed(case.venue, case.path, case.number, resting=resting) as bench:
         sprung = Trap(case, bench.wire)
         await bench.says(10_000)
-        if case.what == "cancel":
+        if case.what in ("cancel", "amend"):
             await bench.until(lambda: bench.is_quiet() and bench.protected)
-            await bench.says(0)
+            await bench.says(0 if case.what == "cancel" else 5_000)
         met = await bench.until(lambda: sprung.at_ms > 0)
         quiet = met and await bench.until(lambda: sprung.is_over and bench.is_quiet())
         settled_ms = case.venue.clock_ms()
@@ -183,6 +187,7 @@ async def _met(case: Case, tally: Tally) -> None:
         await bench.lookout.all()
         quiet = quiet and await bench.until(bench.is_quiet)
         frozen = [one.words for one in bench.agent.frozen]
+        stop, held = bench.engine.state.lanes[0].stop, bench.engine.state.lanes[0].quantity
     entries = (await case.venue.ledger())["entries"]
     judgement = judged(entries, read(case.path), since_ms=begin_ms)
     ours = [each for each in entries if each["what"] == "order" and each["at_ms"] >= begin_ms]
@@ -197,33 +202,40 @@ async def _met(case: Case, tally: Tally) -> None:
         tally.never_settled += 1
         tally.faults.append(f"{case.words}: {'never settled' if met else 'never met'}")
     found = [*judgement.faults, *second, *(f"frozen: {words}" for words in frozen)]
+    if case.what == "amend" and not (stop.quantity == held < AMOUNT):
+        found.append(f"{held} are held under a stop of {stop.quantity}")
     tally.faults += [f"{case.words}: {fault}" for fault in found]
 
 
 def _second(entries: list[Any], ours: dict[str, Any]) -> list[str]:
-    """Orders of one side that were open together, and what was bought beyond the wish."""
-    found, working, held = [], dict[str, str](), 0
+    """Purchases that were open together, coins that were offered twice, and what was bought beyond
+    the wish."""
+    found, working, held = [], dict[str, int](), 0
     for entry in entries:
         id = entry.get("id" if entry["what"] == "order" else "order")
         if id not in ours:
             continue
-        side = ours[id]["side"]
+        buys = ours[id]["side"] == "buy"
         match entry["what"]:
-            case "order":
-                if side in working.values():
-                    found.append(f"a second order that {side}s is open: {id}")
-                working[id] = side
+            case "order" | "amended":
+                working[id] = entry["quantity"]
             case "ended":
                 working.pop(id, None)
             case "fill":
-                held += entry["quantity"] if side == "buy" else -entry["quantity"]
+                working[id] -= entry["quantity"]
+                held += entry["quantity"] if buys else -entry["quantity"]
                 if held > AMOUNT:
                     found.append(f"{id} buys more than was wished for")
+        alike = [each for each in working if ours[each]["side"] == ours[id]["side"]]
+        if buys and len(alike) > 1:
+            found.append(f"a second order that buys is open: {id}")
+        if not buys and sum(working[each] for each in alike) > held:
+            found.append(f"more is offered than is held: {id}")
     return found
 
 
 async def _amended(case: Case, tally: Tally) -> None:
-    """Of the wire alone: the daemon cancels, and sends anew."""
+    """Of the wire alone, where a venue changes no stop: the daemon cancels, and sends anew."""
     from rrr.trading.live.outcomes import Kind
     from rrr.trading.live.spelling import Request
     from tests.venue.trading import FAR, LIMIT
@@ -272,8 +284,7 @@ class Trap:
 
     def _trapped(self, call: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Awaitable[Any]]:
         async def met(request: Any) -> Any:
-            amending = call.__name__ == "amend" and self._case.what == "amend"
-            if self.at_ms or not (amending or self._case.is_meant(request)):
+            if self.at_ms or not self._case.is_meant(request):
                 return await call(request)
             venue, trial = self._case.venue, self._case.trial
             self.at_ms = venue.clock_ms()

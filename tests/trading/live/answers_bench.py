@@ -160,7 +160,9 @@ def _instrument() -> Any:
 
 
 def _law(venue: Venue, resting: bool) -> Any:
+    from rrr.core.orders import Kind
     from rrr.core.state import Sizing
+    from rrr.trading.live.spelling import amends
     from tests.builders import LAW
 
     return LAW._replace(
@@ -172,4 +174,6 @@ def _law(venue: Venue, resting: bool) -> Any:
         stop_limit_bps=200 if venue.name == "coinbase" else 0,
         stop_bps=500,
         target_bps=5_000,
+        stop_amends=int(amends(venue.name, Kind.STOP)),
+        band_bps=0,
     )

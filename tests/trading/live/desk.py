@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 
 from rrr.core.orders import Rejection
 from rrr.trading.live.outcomes import Kind, Outcome
-from rrr.trading.live.spelling import Request
+from rrr.trading.live.spelling import Request, Verb
 from rrr.trading.live.wire import Row, Wire
 
 T = TypeVar("T")
@@ -51,7 +51,8 @@ class Placed:
     def row(self) -> Row:
         said = {name: getattr(self, name) for name in ("id", "side", "amount", "price", "status")}
         said |= {"clientOrderId": self.client_id, "symbol": self.pair, "info": {}}
-        return said | {"filled": str(self.filled)}
+        trigger = None if self.trigger is None else str(self.trigger)
+        return said | {"filled": str(self.filled), "stopLossPrice": trigger}
 
 
 class Desk(Wire):
@@ -89,6 +90,10 @@ class Desk(Wire):
             self.late.append(request)
         if fate in (Fate.LOST, Fate.LATE):
             return NO_ANSWER
+        if request.verb is Verb.AMEND and not self._change(request):
+            return GONE
+        if request.verb is Verb.AMEND:
+            return NO_ANSWER if fate is Fate.UNHEARD else Outcome(Kind.CONFIRMED)
         one = self._place(request)
         return NO_ANSWER if fate is Fate.UNHEARD else Outcome(Kind.CONFIRMED, venue_id=one.id)
 
@@ -161,7 +166,10 @@ class Desk(Wire):
     def arrive(self) -> None:
         """What was on its way so long is there."""
         for request in self.late:
-            self._place(request)
+            if request.verb is Verb.AMEND:
+                self._change(request)
+            else:
+                self._place(request)
         self.late.clear()
 
     @property
@@ -190,6 +198,19 @@ class Desk(Wire):
             one.status = "closed" if one.filled == one.amount else "canceled"
         return one
 
+    def _change(self, request: Request) -> bool:
+        """Whether it was there, to be given these figures."""
+        name, _, _, _, amount, _ = request.arguments
+        for one in self.resting:
+            if one.id == name and one.filled >= Decimal(amount):
+                one.status = "canceled"  # Kraken says yes, and ends what is left
+                return True
+            if one.id == name:
+                one.amount = Decimal(amount)
+                one.price = one.trigger = Decimal(request.params["stopLossPrice"])
+                return True
+        return False
+
     async def _rows(self, name: str, among: Callable[[Placed], bool]) -> list[Row] | Outcome:
         there = [one for one in self.placed if one.client_id not in self.hidden and among(one)]
         return await self._answer(name, [one.row for one in there])
@@ -210,5 +231,12 @@ class Desk(Wire):
 
 
 def sides(desk: Desk) -> list[Any]:
-    """What was sent, in a word each: buy, sell, or stop."""
-    return ["stop" if "stopLossPrice" in r.params else r.arguments[2] for r in desk.sent]
+    """What was sent, in a word each: buy, sell, stop, or amend."""
+    return [
+        "amend"
+        if r.verb is Verb.AMEND
+        else "stop"
+        if "stopLossPrice" in r.params
+        else r.arguments[2]
+        for r in desk.sent
+    ]

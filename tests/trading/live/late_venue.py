@@ -2,7 +2,8 @@
 
 It trusts nobody and shares no line with the house's paper venue: it counts what it holds, what its
 orders promise and what it paid, in plain integers of its own. Each word that it has to say lies in
-`words` until somebody takes it from there. An order that takes is over when it arrives.
+`words` until somebody takes it from there. An order that takes is over when it arrives. A stop is
+changed where it rests, or stays as it was and says so; what no coins cover is refused.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from random import Random
 from rrr.core.market import Instrument
 from rrr.core.orders import (
     NO_REPORT,
+    Amend,
     Cancel,
     Kind,
     Order,
@@ -30,7 +32,8 @@ WHIMS = (Rejection.TERMS, Rejection.CAPACITY, Rejection.PRICE_GRID, Rejection.IN
 
 @dataclass(slots=True, eq=False)
 class Placed:
-    order: Order  # as it arrived
+    order: Order  # as it arrived, or was changed since
+    before: Order  # as it was before the last change
     filled: int = 0
     fills: int = 0
     triggered: bool = False
@@ -49,14 +52,18 @@ class LateVenue:
     coins: list[int]
     placed: dict[int, Placed] = field(default_factory=dict)
     words: list[Report] = field(default_factory=list)  # not told yet
+    uncovered: set[int] = field(default_factory=set)  # sales that asked for coins of others
 
-    def receive(self, wanted: Order | Cancel, dice: Random, moody: bool) -> None:
-        """Place an order or refuse it, end an order or say that it is not there."""
+    def receive(self, wanted: Order | Cancel | Amend, dice: Random, moody: bool) -> None:
+        """Place an order or refuse it; change or end one, or say that it is not there."""
         if isinstance(wanted, Cancel):
             self._cancel(wanted, moody and dice.random() < 0.1)
             return
+        if isinstance(wanted, Amend):
+            self._amend(wanted, dice, moody)
+            return
         assert wanted.sequence not in self.placed, "No order is sent twice."
-        one = self.placed[wanted.sequence] = Placed(wanted)
+        one = self.placed[wanted.sequence] = Placed(wanted, wanted)
         why = self._refusal(one)
         if not why and moody and dice.random() < 0.06:
             why = dice.choice(WHIMS)
@@ -123,7 +130,8 @@ class LateVenue:
 
     def untold(self, instrument: int, side: Side) -> int:
         """Grains of fills that nobody was told of yet."""
-        mine = (word for word in self.words if (word.instrument, word.side) == (instrument, side))
+        fills = (word for word in self.words if word.status == Status.FILLED)
+        mine = (word for word in fills if (word.instrument, word.side) == (instrument, side))
         return sum(word.quantity for word in mine)
 
     def promised(self, instrument: int, but: Order) -> int:
@@ -150,6 +158,37 @@ class LateVenue:
         if one is not None and not one.over and not refused:
             self._end(one, Rejection.NONE)
             return
+        self._not_there(wanted)
+
+    def _amend(self, wanted: Amend, dice: Random, moody: bool) -> None:
+        one = self.placed.get(wanted.sequence)
+        if one is None or one.over or (moody and dice.random() < 0.05):
+            self._not_there(wanted)
+            return
+        why = self._unchangeable(one, wanted)
+        if not why and moody and dice.random() < 0.15:
+            why = dice.choice(WHIMS)
+        if not why:
+            limit = one.order.limit and one.order.limit + wanted.price - one.order.price
+            one.before = one.order
+            one.order = one.order._replace(
+                quantity=wanted.quantity, price=wanted.price, limit=limit
+            )
+        figures = {"quantity": one.order.quantity, "price": one.order.price}
+        self._say(one, Status.AMENDED, rejection=int(why), **figures)
+
+    def _unchangeable(self, one: Placed, wanted: Amend) -> int:
+        of = self.listed[one.order.instrument]
+        if one.triggered:
+            return Rejection.TERMS
+        if wanted.quantity <= one.filled:
+            return Rejection.QUANTITY_GRID
+        if wanted.quantity - one.filled > self.coins[of.id] - self.promised(of.id, one.order):
+            self.uncovered.add(wanted.sequence)
+            return Rejection.INSUFFICIENT
+        return Rejection.NONE
+
+    def _not_there(self, wanted: Cancel | Amend) -> None:
         said = NO_REPORT._replace(instrument=wanted.instrument, sequence=wanted.sequence)
         late = {"status": int(Status.REJECTED), "rejection": int(Rejection.UNKNOWN_ORDER)}
         self.words.append(said._replace(**late))
@@ -169,8 +208,10 @@ class LateVenue:
                 listed = self.listed[other.order.instrument]
                 needs += -(-other.rest * other.order.price // listed.scale)
             return Rejection.INSUFFICIENT if needs > self.cash else Rejection.NONE
-        free = self.coins[of.id] - self.promised(of.id, order)
-        return Rejection.INSUFFICIENT if order.quantity > free else Rejection.NONE
+        if order.quantity <= self.coins[of.id] - self.promised(of.id, order):
+            return Rejection.NONE
+        self.uncovered.add(order.sequence)
+        return Rejection.INSUFFICIENT
 
     def _price(self, order: Order, dice: Random) -> int:
         """Where it is filled: never worse than it asks for."""

@@ -28,6 +28,7 @@ class Placed:
     partners: "tuple[Placed, ...]" = ()  # what fills one ends the other
     filled: int = 0
     status: str = "open"
+    trigger: int = 0  # of a stop, ten-thousandths
 
 
 @dataclass(slots=True)
@@ -99,6 +100,12 @@ class ModelVenue:
         if order.status == "open":
             order.status = self.dice.choice(ENDS)
 
+    def amend(self, order: Placed, grains: int, trigger: int) -> None:
+        """Another amount, what is filled among it, at another trigger."""
+        assert order.status == "open"
+        assert grains * GRAIN > order.filled
+        order.amount, order.trigger = grains * GRAIN, trigger
+
     def move(self, coin: str, amount: int) -> None:
         """A deposit, or a withdrawal of what is there."""
         amount = max(amount, -self.balances[coin])
@@ -125,6 +132,7 @@ class ModelVenue:
             "side": one.side,
             "amount": shown(one.amount),
             "price": shown(one.price * 10**8),
+            "stopLossPrice": shown(one.trigger * 10**8) if one.trigger else None,
             "filled": shown(one.filled),
             "status": one.status,
         }

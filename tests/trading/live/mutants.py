@@ -36,8 +36,34 @@ class Mutant(NamedTuple):
 AGENT: Final = "trading/live/test_agent.py"
 LOOKOUT: Final = "trading/live/test_lookout.py"
 WIRED: Final = "wiring/test_trading_live.py"
+AMENDS: Final = "trading/live/test_agent_amends.py"
 
 MUTANTS: Final = (
+    Mutant(
+        "what stays is never bare while a part is sold",
+        "the stop is cancelled",
+        "core/pursuit.py",
+        "if law.stop_amends and amends(lane, instrument):",
+        "if law.stop_amends and lane.due >= 0 and amends(lane, instrument):",
+        f"{AMENDS}::test_a_part_is_sold",
+        quick=True,
+    ),
+    Mutant(
+        "silence about an amendment is looked into",
+        "taken for a refusal",
+        f"{LIVE}/amending.py",
+        "if not waits or is_silent(outcome):",
+        "if not waits:",
+        f"{AMENDS}::test_silence_is_looked_into",
+    ),
+    Mutant(
+        "what is older than an amendment is not believed",
+        "any quantity is",
+        f"{LIVE}/amending.py",
+        "if wished is not None and claim.quantity != wished.quantity and not over:",
+        "if False:",
+        f"{AMENDS}::test_an_answer_from_before",
+    ),
     Mutant(
         "intent is on the disk before an order leaves",
         "sent before the commit",
@@ -240,8 +266,8 @@ MUTANTS: Final = (
         "a cancel waits for what it cancels",
         "it overtakes the order",
         f"{LIVE}/agent.py",
-        "                    await errand.over.wait()  # it is not there yet\n",
-        "                    pass\n",
+        "                await errand.over.wait()  # it is not there yet\n",
+        "                pass\n",
         f"{AGENT}::test_a_cancel_waits",
     ),
     Mutant(

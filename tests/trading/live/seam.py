@@ -3,7 +3,9 @@
 What the core sends travels on a wire; what the venue says lies there until it is told. The seam is
 as `trading/live` promises: a fill that the books cannot hold yet waits, one of an order that the
 core has forgotten is known by its trade id, what is called back and still open is asked again, and
-so is a sale that was refused, before the next close.
+so is a sale that was refused, before the next close. What has become of a stop that is amended is
+said by its answer or by a look, whichever is first; while it is under way, and for a while after,
+an old answer is not believed; once nobody waits any more, the stop is as it is shown.
 """
 
 from collections import Counter
@@ -14,39 +16,18 @@ from typing import Final
 
 from rrr.core.events import Close, Command, Event, Flow, Limits, Signal, Touch, Verb
 from rrr.core.market import Candle
-from rrr.core.orders import NO_REPORT, Cancel, Order, Rejection, Report, Side, Stage, Status
+from rrr.core.orders import NO_REPORT, Amend, Cancel, Order, Rejection, Report, Side, Stage, Status
 from rrr.core.state import State
 from rrr.trading.engine.far import advance
 from rrr.trading.engine.paper import NO_WORLD, Record, World
-from tests.builders import BTC, LAW, LIQUID, PRICE, QUANTA, START
+from tests.builders import LIQUID, PRICE, START
 from tests.trading.live import sequence_laws as laws
 from tests.trading.live.late_venue import LateVenue, Placed
+from tests.trading.live.seam_terms import CAPITAL, LAWS, LISTED, MINUTE
 from tests.trading.live.sequence_laws import Tally, slot, slots
 
-MINUTE: Final = 60_000
-CAPITAL: Final = 100_000 * QUANTA
-LISTED: Final = (
-    BTC._replace(notional_min=QUANTA),
-    BTC._replace(id=1, tick=1_000, lot=10**5, quantity_min=10**6, fee_in_base=1),
-)
-CALM: Final = LAW._replace(
-    order_notional_max=CAPITAL // 4,
-    orders_per_minute_max=32,
-    exposure_max_bps=6_000,
-    patience_ms=3 * MINUTE,
-)
-LAWS: Final = (
-    CALM,
-    CALM._replace(target_rests=1, target_bps=100, cooldown_ms=3 * MINUTE),
-    CALM._replace(entry_maker=1, maker_offset_bps=10, target_rests=1),
-    CALM._replace(entry_maker=1, trail_bps=150, chase=0),
-    CALM._replace(stop_limit_bps=50, band_bps=500, drawdown_max_bps=300),
-    CALM._replace(fill_or_kill=1, stop_limit_bps=30, target_rests=1, target_bps=50),
-)
-CONVICTIONS: Final = (0, -10_000, 500, 2_500, 5_000, 10_000, 10_000)
+CONVICTIONS: Final = (0, -10_000, 500, 2_500, 2_500, 5_000, 5_000, 7_500, 10_000, 10_000)
 VERBS: Final = (*Verb, *(Verb.RESUME,) * 5)
-ROUNDS: Final = 60  # of closes in which a lane must come to rest
-TALK: Final = 500  # words of one round
 SINCE: Final = 12  # words that may be told again
 
 Step = Callable[[Random], None]
@@ -59,8 +40,9 @@ class Seam:
     venue: LateVenue
     world: World = NO_WORLD
     at_ms: int = START
-    wire: list[Order | Cancel] = field(default_factory=list)
+    wire: list[Order | Cancel | Amend] = field(default_factory=list)
     lost: set[int] = field(default_factory=set)  # orders that never arrive
+    standing: dict[int, Amend] = field(default_factory=dict)  # of which old answers may not show
     past: list[Report] = field(default_factory=list)  # told, the last ones
     moving: list[int] = field(default_factory=list)  # money that moved and nobody told of yet
     tally: Tally = field(default_factory=Tally)
@@ -81,9 +63,14 @@ class Seam:
         for leaving in record[1:]:
             if isinstance(leaving, Order):
                 laws.what_leaves_is_legal(leaving, event, before, self.tally, self.venue)
-                self.tally.sent[leaving.sequence] = leaving
+                self.tally.leaves(leaving)
                 self.told[f"sent: {slot(leaving)}"] += 1
-            if isinstance(leaving, Order | Cancel):
+            if isinstance(leaving, Amend):
+                told = (before, self.state, self.tally, self.venue)
+                laws.what_is_amended_covers_what_stays(leaving, *told)
+                self.standing[leaving.sequence] = leaving
+                self.told["sent: amend"] += 1
+            if isinstance(leaving, Order | Cancel | Amend):
                 self.wire.append(leaving)
                 self.told["sent: cancel"] += isinstance(leaving, Cancel)
 
@@ -99,6 +86,8 @@ class Seam:
         laws.each_fill_is_booked_once(state, self.tally)
         laws.the_account_is_the_sum_of_its_lanes(state.account, state.lanes, self.tally)
         laws.no_order_is_lost_or_doubled(state, self.venue, self.wire)
+        laws.no_order_fills_more_than_it_asks_for(self.tally)
+        laws.no_coins_are_promised_twice(self.tally, self.venue)
         for why in laws.bare(state):
             self.told[f"bare: {why}"] += 1
 
@@ -120,6 +109,10 @@ class Seam:
             yield 4, self.recall
         if self.moving:
             yield 4, self.tell_flow
+        if self.standing:
+            yield from ((10, self.outlast), (10, self.trouble))
+        if self.stops:
+            yield 15, self.look_at
         if self.refused:
             yield 4, self.again
 
@@ -174,11 +167,33 @@ class Seam:
     def arrive(self, dice: Random) -> None:
         """Whatever is on its way may overtake the rest."""
         one = self.wire.pop(dice.randrange(len(self.wire)))
+        if isinstance(one, Amend):
+            self.meets(one)
+        if isinstance(one, Order) and one.partner and self.venue.placed[one.partner].fills:
+            self.tally.raced.add(one.sequence)  # its other leg was filled before it arrived
         self.venue.receive(one, dice, self.moody)
 
+    def meets(self, wanted: Amend) -> None:
+        """What an amendment finds there: of one that comes late it was said that it is lost, and
+        what is sold meanwhile may meet coins that it takes."""
+        there = self.venue.placed[wanted.sequence]
+        late = self.standing.get(wanted.sequence) is not wanted
+        back = any(isinstance(one, Cancel) and one.sequence == wanted.sequence for one in self.wire)
+        met = {"late": late, "too late": there.over, "filled": there.fills and not there.over}
+        for word, is_so in (met | {"before its cancel": back and not there.over}).items():
+            self.told[f"an amendment comes: {word}"] += bool(is_so)
+        if late:
+            sales = (one for one in self.wire if isinstance(one, Order) and one.side == Side.SELL)
+            self.tally.raced |= {wanted.sequence, *(one.sequence for one in sales)}
+
     def lose(self, dice: Random) -> None:
-        """An order or a cancel never arrives, and nobody answers."""
-        one = self.wire.pop(dice.randrange(len(self.wire)))
+        """An order, a cancel or an amendment never arrives, and nobody answers."""
+        self.lost_on_its_way(dice.choice(self.wire))
+
+    def lost_on_its_way(self, one: Order | Cancel | Amend) -> None:
+        self.wire.remove(one)
+        if isinstance(one, Amend):
+            self.told["lost: an amendment"] += 1
         if isinstance(one, Order):
             self.lost.add(one.sequence)
             self.tell_of(one, Status.UNKNOWN)
@@ -195,6 +210,9 @@ class Seam:
     def tell(self, dice: Random) -> None:
         """Any of the words that lie there; one that does not fit yet goes back."""
         word = self.venue.words.pop(dice.randrange(len(self.venue.words)))
+        if word.status == Status.AMENDED:
+            self.answer(word, dice)
+            return
         if not self.fits(word):
             self.told["waits: a fill that the books cannot hold yet"] += 1
             self.venue.words.append(word)
@@ -203,6 +221,60 @@ class Seam:
             self.tell_of(self.tally.sent[word.sequence], Status.UNKNOWN)  # its answer was lost
         self.hear(word)
         self.past = [*self.past, word][-SINCE:]
+
+    def answer(self, word: Report, dice: Random) -> None:
+        """What an amendment led to, unless it is lost, or a look has told it before."""
+        stop = self.state.lanes[word.instrument].stop
+        if self.moody and dice.random() < 0.2:
+            self.told["lost: the answer to an amendment"] += 1
+        elif stop.sequence != word.sequence or stop.stage not in (Stage.AMENDING, Stage.CANCELLING):
+            self.told["dropped: the answer to an amendment"] += 1
+        elif word.rejection:
+            self.standing.pop(word.sequence, None)
+            self.hear(word._replace(quantity=stop.quantity, price=stop.price))
+        else:
+            self.hear(word)
+
+    def trouble(self, dice: Random) -> None:
+        """Whatever may come between an amendment and its stop, or its answer."""
+        sequence = dice.choice(sorted(self.standing))
+        there = self.venue.placed[sequence]
+        on_its_way = [one for one in self.wire if one.sequence == sequence]
+        what = dice.choice(("fills", "loses", "turns", "turns"))
+        if what == "fills" and not there.over:
+            self.venue.happen(there, dice, self.moody)
+        elif what == "loses" and on_its_way:
+            self.lost_on_its_way(dice.choice(on_its_way))
+        elif what == "turns":
+            self.meet(Signal(self.at_ms, there.order.instrument, dice.choice(CONVICTIONS), 0))
+
+    def outlast(self, dice: Random) -> None:
+        """Nobody waits for an amendment any more, be it still on its way or not."""
+        sequence = dice.choice(sorted(self.standing))
+        self.told["outlasted: an amendment"] += 1
+        del self.standing[sequence]
+
+    def look_at(self, dice: Random) -> None:
+        """A stop is what the venue shows; what is old is shown as long as an amendment stands."""
+        stop = dice.choice(self.stops)
+        self.look_at_figures(stop, dice)
+        asks = self.tally.grains[stop.sequence]
+        if self.is_done(stop) and self.tally.filled(stop.sequence) < asks:
+            self.told["told: the end of a stop, by a look"] += 1
+            self.tell_of(stop, Status.CANCELLED)
+
+    def look_at_figures(self, stop: Order, dice: Random) -> None:
+        there, wished = self.venue.placed[stop.sequence], self.standing.get(stop.sequence)
+        shown = dice.choice((there.order, there.before)) if wished else there.order
+        landed = shown.quantity != stop.quantity
+        if wished is not None and shown.quantity != wished.quantity:
+            self.told["dropped: an old look at a stop"] += landed
+        elif landed or (wished is None and stop.stage == Stage.AMENDING):
+            self.told["told: amended, by a look"] += landed
+            said = NO_REPORT._replace(instrument=stop.instrument, sequence=stop.sequence)
+            why = Rejection.NONE if landed else Rejection.EXPIRED
+            figures = {"quantity": shown.quantity, "price": shown.price, "rejection": int(why)}
+            self.hear(said._replace(side=stop.side, status=int(Status.AMENDED), **figures))
 
     def repeat(self, dice: Random) -> None:
         """What was told is told again, however long ago."""
@@ -243,6 +315,24 @@ class Seam:
         return [one for i in range(len(LISTED)) for one in self.venue.open(i)]
 
     @property
+    def stops(self) -> list[Order]:
+        """Those that a look at the venue may find to be others than the book thinks."""
+        stops = [lane.stop for lane in self.state.lanes if lane.stop.sequence in self.venue.placed]
+        return [one for one in stops if one.stage == Stage.AMENDING or not self.agrees(one)]
+
+    def agrees(self, stop: Order) -> bool:
+        same = stop.quantity == self.venue.placed[stop.sequence].order.quantity
+        return same and not self.is_done(stop)
+
+    def is_done(self, stop: Order) -> bool:
+        """Whether its venue has no word left for it, and all that it filled was told."""
+        there = self.venue.placed[stop.sequence]
+        told = self.tally.filled(stop.sequence) == there.filled
+        return (
+            there.over and told and all(one.sequence != stop.sequence for one in self.venue.words)
+        )
+
+    @property
     def called_back(self) -> list[Order]:
         on_its_way = {one.sequence for one in self.wire}
         there = {one.order.sequence for one in self.resting}
@@ -251,8 +341,15 @@ class Seam:
         return [one for one in back if one.sequence in there - on_its_way]
 
     def fits(self, word: Report) -> bool:
-        """Whether the books can hold a fill: no coins or cash below zero."""
+        """Whether the books can hold a fill: no coins or cash below zero, not more of an order than
+        it asks for, nor all of that while it may ask for more."""
         account, lane = self.state.account, self.state.lanes[word.instrument]
+        if word.status != Status.FILLED:
+            return True
+        there, wished = self.venue.placed[word.sequence], self.standing.get(word.sequence)
+        most = max(there.order.quantity, wished.quantity if wished else 0)
+        if not laws.it_asks_for(word, most, self.tally):
+            return False
         cash = account.cash - word.side * word.notional - word.fee
         return cash >= 0 <= lane.quantity + word.side * word.quantity - word.fee_grains
 
@@ -271,6 +368,9 @@ class Seam:
         said = Status(word.status).name.lower()
         if word.rejection == Rejection.UNKNOWN_ORDER:
             said = "a cancel refused"
+        elif word.status == Status.AMENDED and word.rejection:
+            expired = word.rejection == Rejection.EXPIRED
+            said = "an amendment expired" if expired else "an amendment refused"
         elif word.status == Status.REJECTED and word.side == Side.SELL:
             self.refused[word.instrument] = self.tally.sent[word.sequence]
         self.told[f"told: {said}"] += 1
@@ -284,41 +384,8 @@ class Seam:
         lane = self.state.lanes[word.instrument]
         works = any(one.sequence == word.sequence for one in slots(lane))
         new = (word.sequence, word.fill) not in self.tally.fills
-        return bool(word.quantity) and new and not works
+        return word.status == Status.FILLED and new and not works
 
     def tell_of(self, order: Order, status: Status) -> None:
         said = NO_REPORT._replace(instrument=order.instrument, sequence=order.sequence)
         self.hear(said._replace(side=order.side, status=int(status)))
-
-    def quieten(self, dice: Random) -> None:
-        """All faults end: all is told, and the market stands still until every lane has settled."""
-        self.moody = False
-        for _ in range(ROUNDS):
-            self.speak(dice)
-            self.close(dice)
-            self.look()
-        self.speak(dice)
-        assert not self.moving
-        laws.all_is_settled(self.state, self.venue, self.tally)
-
-    def speak(self, dice: Random) -> None:
-        """Until nobody has anything to say."""
-        for _ in range(TALK):
-            if self.wire:
-                self.arrive(dice)
-            elif self.venue.words:
-                self.tell(dice)
-            elif self.refused:
-                self.again(dice)
-            elif self.tally.unknown:
-                self.look_up(dice)
-            elif self.called_back:
-                self.recall(dice)
-            elif any(map(self.is_free, self.moving)):
-                self.tell_flow(dice)
-            elif triggered := [one for one in self.resting if one.triggered]:
-                self.venue.happen(triggered[0], dice, self.moody)
-            else:
-                return
-            self.look()
-        raise AssertionError("They never stop speaking.")

@@ -8,7 +8,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rrr.core.events import Command, Event, Flow, Signal, Verb
-from rrr.core.orders import NO_ORDER, Cancel, Kind, Order, Rejection, Report, Side, Stage, Status
+from rrr.core.orders import (
+    NO_ORDER,
+    Amend,
+    Cancel,
+    Kind,
+    Order,
+    Rejection,
+    Report,
+    Side,
+    Stage,
+    Status,
+)
 from rrr.core.state import Account, Halt, Lane, State
 from tests.trading.live.late_venue import STOPS, TAKES, LateVenue
 
@@ -25,11 +36,18 @@ class Tally:
     unknown: set[int] = field(default_factory=set)  # nobody answered, and nothing was heard since
     late: int = 0  # quanta of purchases that were told of after their end
     halted: Verb | None = None  # who says so: no more than the core must obey
+    grains: dict[int, int] = field(default_factory=dict)  # of each order, as it was told last
+    unchanged: set[int] = field(default_factory=set)  # stops that were said to stay as they are
+    raced: set[int] = field(default_factory=set)  # what may meet coins that are not there yet
 
     def hear(self, event: Event) -> None:
         if isinstance(event, Flow):
             self.flows += event.amount
         elif isinstance(event, Report):
+            if event.status == Status.AMENDED:
+                self.grains[event.sequence] = event.quantity
+                if event.rejection:
+                    self.unchanged.add(event.sequence)
             if event.status == Status.FILLED:
                 self.fills.setdefault((event.sequence, event.fill), event)
             if event.status == Status.UNKNOWN:
@@ -42,6 +60,13 @@ class Tally:
     @property
     def cash(self) -> int:
         return self.flows - sum(f.side * f.notional + f.fee for f in self.fills.values())
+
+    def leaves(self, order: Order) -> None:
+        self.sent[order.sequence] = order
+        self.grains[order.sequence] = order.quantity
+
+    def filled(self, sequence: int) -> int:
+        return sum(one.quantity for one in self.fills.values() if one.sequence == sequence)
 
     def held(self, instrument: int) -> int:
         mine = (one for one in self.fills.values() if one.instrument == instrument)
@@ -87,7 +112,35 @@ def the_account_is_the_sum_of_its_lanes(
         assert lane.hold == 0 or lane.order.side == Side.BUY, "Only a purchase holds cash."
 
 
-def no_order_is_lost_or_doubled(state: State, venue: LateVenue, wire: list[Order | Cancel]) -> None:
+def it_asks_for(word: Report, most: int, tally: Tally) -> bool:
+    """Whether a fill is of what its order was told to ask for; and what may ask for more is not
+    filled by it."""
+    name, asks = word.sequence, tally.grains[word.sequence]
+    if (name, word.fill) in tally.fills:
+        return True
+    return tally.filled(name) + word.quantity <= asks - (most > asks)
+
+
+def no_order_fills_more_than_it_asks_for(tally: Tally) -> None:
+    """Also a stop that asks for less, or for more, than when it was sent."""
+    for sequence, _ in tally.fills:
+        assert tally.filled(sequence) <= tally.grains[sequence]
+
+
+def no_coins_are_promised_twice(tally: Tally, venue: LateVenue) -> None:
+    """As the venue sees it: what it had to refuse was sent before a word that it had not said."""
+    assert venue.uncovered <= tally.raced
+    for of in venue.listed:
+        nobody = NO_ORDER._replace(instrument=of.id)
+        legs = {one.order.partner: one.rest for one in venue.open(of.id) if one.order.partner}
+        open_there = {one.order.sequence for one in venue.open(of.id)}
+        twice = sum(rest for partner, rest in legs.items() if partner in open_there)
+        assert venue.promised(of.id, nobody) - twice <= venue.coins[of.id]
+
+
+def no_order_is_lost_or_doubled(
+    state: State, venue: LateVenue, wire: list[Order | Cancel | Amend]
+) -> None:
     """What works there, or is on its way, stands in its slot here; no slot has two."""
     there = [one.order for i in range(len(state.lanes)) for one in venue.open(i)]
     there += [one for one in wire if isinstance(one, Order)]
@@ -126,8 +179,47 @@ def sells_no_more_than_there_is(leaving: Order, tally: Tally, venue: LateVenue) 
     """Of what we were told that we hold; the venue has as much, but for what it has not told."""
     i = leaving.instrument
     assert leaving.quantity <= tally.held(i)
-    free = venue.coins[i] - venue.promised(i, leaving)
-    assert leaving.quantity <= free + venue.untold(i, Side.SELL)
+    covered(leaving, leaving.quantity, tally, venue)
+
+
+def covered(order: Order, rest: int, tally: Tally, venue: LateVenue) -> None:
+    i = order.instrument
+    free = venue.coins[i] - venue.promised(i, order)
+    if rest > free:
+        tally.raced.add(order.sequence)
+    assert rest <= free + venue.untold(i, Side.SELL) + astray(i, tally, venue)
+
+
+def astray(i: int, tally: Tally, venue: LateVenue) -> int:
+    """Grains that a stop took at last, though it was said to stay as it is."""
+    stops = [one for one in venue.open(i) if one.order.sequence in tally.unchanged]
+    return sum(max(one.order.quantity - tally.grains[one.order.sequence], 0) for one in stops)
+
+
+def what_is_amended_covers_what_stays(
+    wanted: Amend, before: State, after: State, tally: Tally, venue: LateVenue
+) -> None:
+    """It is asked once, of a stop that works there as far as anybody was told, and of which nothing
+    is filled; and is then of what is held, less the sale that is due: to the lot."""
+    of, lane = after.instruments[wanted.instrument], after.lanes[wanted.instrument]
+    there = venue.placed[wanted.sequence]
+    assert after.law.stop_amends
+    assert there.order.kind in (Kind.STOP, Kind.STOP_LIMIT)
+    assert not there.over or any(one.sequence == wanted.sequence for one in venue.words)
+    assert lane.stop.sequence == wanted.sequence
+    assert lane.stop.stage == Stage.AMENDING
+    assert before.lanes[of.id].stop.stage not in (Stage.CANCELLING, Stage.TRIGGERED)
+    assert tally.filled(wanted.sequence) == 0
+    assert wanted.sequence not in tally.unchanged | tally.unknown
+    assert wanted.quantity != tally.grains[wanted.sequence]
+    assert lane.order.side != Side.SELL, "Nothing is sold beside a stop that changes."
+    stays = tally.held(of.id) + min(lane.due, 0)
+    assert 0 <= stays - wanted.quantity < of.lot
+    assert wanted.quantity > 0 == wanted.quantity % of.lot
+    assert wanted.quantity >= of.quantity_min
+    assert wanted.price > 0 == wanted.price % of.tick
+    assert wanted.price <= lane.stop_price < wanted.price + of.tick
+    covered(there.order, wanted.quantity - there.filled, tally, venue)
 
 
 def bare(state: State) -> Iterator[str]:
@@ -168,7 +260,10 @@ def all_is_settled(state: State, venue: LateVenue, tally: Tally) -> None:
         assert {one.sequence for one in slots(lane)} == set(working)
         for order in slots(lane):
             assert order.stage == Stage.WORKING
-            assert order.filled == working[order.sequence].filled
+            there = working[order.sequence]
+            assert order.filled == there.filled
+            assert order.quantity == there.order.quantity
+            assert (order.price, order.limit) == (there.order.price, there.order.limit)
         held = lane.quantity - lane.quantity % of.lot
         kept = held >= of.quantity_min and held * lane.mark >= of.notional_min * of.scale
         if held and kept:

@@ -3,8 +3,9 @@
 The engine's world is driven through `far.advance` with closes, signals, touches, flows, commands
 and new limits; what leaves travels on a wire that delays, turns around and loses. The venue fills
 in parts, before it acknowledges and after it cancels, triggers stops that do not fill, refuses
-orders and cancels; nobody answers, and later an order is found, or is surely not there. After each
-step `sequence_laws` hold, and at the end all is told and every lane is settled.
+orders, cancels and amendments; nobody answers, and later an order is found, or is surely not there,
+and a stop is what a look shows. After each step `sequence_laws` hold, and at the end all is told
+and every lane is settled.
 
     python -m tests.trading.live.sequences --examples 5000 --steps 50 --seed 1
 
@@ -17,11 +18,17 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from random import Random
+from typing import Final
 
 from rrr.core.events import Flow, Limits, Listing
 from tests.builders import PRICE, START
 from tests.trading.live.late_venue import LateVenue
-from tests.trading.live.seam import CAPITAL, LAWS, LISTED, Seam
+from tests.trading.live.seam import Seam
+from tests.trading.live.seam_terms import CAPITAL, LAWS, LISTED
+from tests.trading.live.sequence_laws import all_is_settled
+
+ROUNDS: Final = 60  # of closes in which a lane must come to rest
+TALK: Final = 500  # words of one round
 
 
 def begun(seed: int) -> Seam:
@@ -43,8 +50,47 @@ def played(steps: Sequence[int]) -> Seam:
     new = begun(steps[0])
     for seed in steps[1:]:
         new.step(seed)
-    new.quieten(Random(steps[0]))
+    quieten(new, Random(steps[0]))
     return new
+
+
+def quieten(seam: Seam, dice: Random) -> None:
+    """All faults end: all is told, and the market stands still until every lane has settled."""
+    seam.moody = False
+    for _ in range(ROUNDS):
+        speak(seam, dice)
+        seam.close(dice)
+        seam.look()
+    speak(seam, dice)
+    assert not seam.moving
+    all_is_settled(seam.state, seam.venue, seam.tally)
+
+
+def speak(seam: Seam, dice: Random) -> None:
+    """Until nobody has anything to say."""
+    for _ in range(TALK):
+        if seam.wire:
+            seam.arrive(dice)
+        elif seam.standing:
+            seam.outlast(dice)
+        elif seam.stops:
+            seam.look_at(dice)
+        elif seam.venue.words:
+            seam.tell(dice)
+        elif seam.refused:
+            seam.again(dice)
+        elif seam.tally.unknown:
+            seam.look_up(dice)
+        elif seam.called_back:
+            seam.recall(dice)
+        elif any(map(seam.is_free, seam.moving)):
+            seam.tell_flow(dice)
+        elif triggered := [one for one in seam.resting if one.triggered]:
+            seam.venue.happen(triggered[0], dice, seam.moody)
+        else:
+            return
+        seam.look()
+    raise AssertionError("They never stop speaking.")
 
 
 def sequences(examples: int, steps: int, seed: int) -> Iterator[list[int]]:

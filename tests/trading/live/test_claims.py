@@ -13,7 +13,8 @@ from rrr.core.errors import DataError
 from rrr.core.orders import Side
 from rrr.database.sessions import Unit
 from rrr.trading.live import claims
-from rrr.trading.live.claims import ELSEWHERE, UNTOLD, Leg, Reading, Standing
+from rrr.trading.live.claims import ELSEWHERE, Leg, Reading, Standing
+from rrr.trading.live.figures import UNTOLD
 
 FIXTURES: Final = Path(__file__).parents[3].parent / "shared/data/fixtures"
 recorded = pytest.mark.skipif(not FIXTURES.is_dir(), reason="the shared answers are not here")
@@ -167,7 +168,7 @@ def test_an_order_is_ours_by_its_own_id_only(name: object) -> None:
         ({"id": None}, "An order comes without 'id'"),
         ({"status": None}, "gives order O1 the state None"),
         ({"status": "PENDING_REPLACE"}, "gives order O1 the state 'PENDING_REPLACE'"),
-        ({"filled": "x"}, "says 'x' for the fill of order O1"),
+        ({"filled": "x"}, "says 'x' for 'filled' of order O1"),
     ],
 )
 def test_an_order_in_no_known_state_is_refused(change: dict[str, Any], said: str) -> None:

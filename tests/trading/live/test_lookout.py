@@ -13,8 +13,8 @@ from rrr.trading.live.gate import Rank
 from rrr.trading.live.lookout import UNREAD_MAX
 from rrr.trading.live.seen import Why
 from tests.builders import CAPITAL, QUANTA
-from tests.trading.live.dealing import Deal, dealing, desk, opening, timeless
-from tests.trading.live.desk import sides
+from tests.trading.live.dealing import LIVELY, Deal, dealing, desk, opening, terms, timeless
+from tests.trading.live.desk import Fate, sides
 
 TIED = "SELECT currency, ours, aside, theirs FROM tie_outs ORDER BY at_ms, currency"
 ASIDE = "SELECT kind, instrument, aside, flow FROM quarantine WHERE kind <> 'beginning'"
@@ -284,3 +284,18 @@ async def test_a_strangers_trade_is_never_a_fill_of_ours(path: Path) -> None:
         assert deal.ask("SELECT count(*) FROM fills") == [(1,)]
         assert ("trade", 0, -50_000_000, 0) in deal.ask(ASIDE)
         assert why(deal) == {Why.TAKEN, Why.FOREIGN}
+
+
+@timeless
+async def test_an_order_that_is_watched_already_is_called_back_all_the_same(path: Path) -> None:
+    venue = desk()
+    async with dealing(path, venue, terms(law=LIVELY._replace(entry_maker=1))) as deal:
+        await deal.close()
+        venue.fates += [Fate.UNHEARD]
+        venue.down |= {"find", "look_up", "open_orders"}
+        await deal.close(10_000)
+        await deal.until(lambda: deal.lookout.attended)
+        deal.lookout.attend(deal.lane.order.sequence, recall=True)
+        venue.down.clear()
+        await deal.rest()
+        assert venue.resting == []

@@ -15,7 +15,6 @@ from rrr.core.state import EMPTY, State
 from rrr.database.live import Foreign, Known, Notes, Outside, Progress
 from rrr.trading.live.claims import (
     FAILED,
-    UNTOLD,
     Answer,
     Claims,
     Leg,
@@ -24,8 +23,9 @@ from rrr.trading.live.claims import (
     Standing,
     TradeClaim,
 )
-from rrr.trading.live.reconcile import begun, reconciled
-from rrr.trading.live.seen import Seen, Settled, Why, working
+from rrr.trading.live.figures import UNTOLD
+from rrr.trading.live.reconcile import reconciled
+from rrr.trading.live.seen import Seen, Settled, Why, begun, working
 from tests.builders import BTC, HOUR, LAW, PRICE, QUANTA, START, candle
 from tests.trading.live.divergences import CAPITAL, played
 

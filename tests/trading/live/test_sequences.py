@@ -12,6 +12,9 @@ In full: `python -m tests.trading.live.sequences --examples 5000 --steps 50 --se
 | more is bought while a stop is unknown         | a purchase beside an order of unknown fate |
 | a halt calls nothing off                       | a purchase under a halt                    |
 | an end of a purchase keeps what it held        | cash that nobody frees                     |
+| a stop that would not change is asked again    | a stop that is asked more than once        |
+| what is due is sold before the stop is less    | coins that are sold twice                  |
+| a stop is asked for all, whatever is due       | a stop of more than stays                  |
 """
 
 from collections import Counter
@@ -22,8 +25,10 @@ import pytest
 
 from rrr.api import why_words
 from rrr.core import arms, kernel, orders, pursuit, rules
+from rrr.core.market import Instrument
 from rrr.core.orders import Kind, Order, Report, Side, Stage, Status
 from rrr.core.rules import Refusal
+from rrr.core.state import Account, Lane, Law
 from rrr.database.sessions import Unit
 from tests.builders import BTC, LAW, RICH, START, lane, order
 from tests.trading.live.sequences import broken, played, sequences, shortened
@@ -33,6 +38,11 @@ SEED: Final = 7
 HEARD: Final = (
     *("accepted", "filled", "cancelled", "rejected", "triggered", "unknown", "a cancel refused"),
     *("a flow", "again", "filled, after its end"),
+    *("amended", "amended, by a look", "an amendment refused", "an amendment expired"),
+)
+AMENDMENTS: Final = (
+    *("sent: amend", "lost: an amendment", "lost: the answer to an amendment"),
+    *(f"an amendment comes: {how}" for how in ("late", "too late", "filled", "before its cancel")),
 )
 
 
@@ -43,6 +53,7 @@ def test_no_word_in_any_order_breaks_a_law_and_all_is_settled_at_the_end() -> No
     assert {f"told: {word}" for word in HEARD} <= set(told), "The venue is not dull."
     assert min(told[f"sent: {slot}"] for slot in ("order", "stop", "target", "cancel")) > 50
     assert min(told[f"looked up: {how}"] for how in ("found", "not placed")) > 0
+    assert min(told[word] for word in AMENDMENTS) > 0, "Amendments meet all that may happen."
 
 
 def test_the_same_seed_is_the_same_sequence() -> None:
@@ -124,16 +135,41 @@ def keep_the_hold(honest: Callable[..., object]) -> object:
     return lambda account, lane, of, rest: honest(account, lane, of, rest or lane.order.quantity)
 
 
+def ask_again(honest: Callable[[Lane, Instrument], int]) -> object:
+    def amends(lane: Lane, of: Instrument) -> int:
+        return honest(lane._replace(stop=lane.stop._replace(attempt=0)), of)
+
+    return amends
+
+
+def sell_first(honest: Callable[..., object]) -> object:
+    """What is due leaves at once, and the stop is asked for the rest afterwards."""
+
+    def amend(law: Law, account: Account, lane: Lane, of: Instrument, at_ms: int) -> object:
+        if lane.due < 0 and lane.stop.stage == Stage.WORKING:
+            return pursuit.take(law, account, lane, of, at_ms)
+        return honest(law, account, lane, of, at_ms)
+
+    return amend
+
+
+def ask_for_all(honest: Callable[..., int]) -> object:
+    return lambda lane, of: honest(lane._replace(due=0), of)
+
+
 Break = Callable[..., object]
 MUTANTS: Final[list[tuple[object, str, Break, str]]] = [
     (arms, "booked", book_twice, "each_fill_is_booked_once|settle"),
     (kernel, "on_report", forget_the_end, "each_fill_is_booked_once"),
-    (arms, "told", take_silence_for_a_no, "no_order_is_lost_or_doubled|sells_no_more"),
+    (arms, "told", take_silence_for_a_no, "no_order_is_lost_or_doubled|covered"),
     (pursuit, "protect", protect_nothing, "bare|all_is_settled"),
-    (pursuit, "defend", sell_beside_the_stop, "no_order_is_lost_or_doubled|sells_no_more"),
+    (pursuit, "defend", sell_beside_the_stop, "no_order_is_lost_or_doubled|covered"),
     (rules, "awaited", trust_the_unknown, "what_leaves_is_legal"),
     (rules, "refuse", judge_no_halt, "what_leaves_is_legal"),
     (arms, "held_for", keep_the_hold, "the_account_is_the_sum|all_is_settled|held"),
+    (pursuit, "amends", ask_again, "what_is_amended"),
+    (pursuit, "amend", sell_first, "covered"),
+    (pursuit, "kept", ask_for_all, "what_is_amended"),
 ]
 
 

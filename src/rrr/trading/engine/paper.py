@@ -27,7 +27,7 @@ from rrr.core.events import (
 )
 from rrr.core.kernel import step
 from rrr.core.market import GRAINS_MAX, Instrument, half_spread, lots
-from rrr.core.orders import Cancel, Order, Report, Side
+from rrr.core.orders import Amend, Cancel, Order, Report, Side
 from rrr.core.shelf import (
     NO_ASSUMPTIONS,
     NO_PURSE,
@@ -215,19 +215,21 @@ def enter(world: World, event: Event, record: Record) -> World:
         world = World(state, world.purse, world.shelves, world.assumed)
         for decision in decisions:
             record.append(decision)
-            if isinstance(decision, Order | Cancel):
+            if isinstance(decision, Order | Cancel | Amend):
                 world, report = carry(world, decision, event.at_ms)
                 waiting.append(report)
     return world
 
 
-def carry(world: World, wanted: Order | Cancel, at_ms: int) -> tuple[World, Report]:
-    """Bring an order or a cancel to the venue, and its answer back."""
+def carry(world: World, wanted: Order | Cancel | Amend, at_ms: int) -> tuple[World, Report]:
+    """Bring an order, a cancel or an amendment to the venue, and its answer back."""
     i = wanted.instrument
     shelf_, instrument = world.shelves[i], world.state.instruments[i]
     if isinstance(wanted, Order):
         last = world.state.lanes[i].mark
         matched = shelf.submit(world.purse, shelf_, instrument, wanted, last, at_ms)
+    elif isinstance(wanted, Amend):
+        matched = shelf.amend(world.purse, shelf_, instrument, wanted)
     else:
         matched = shelf.cancel(world.purse, shelf_, wanted)
     world = World(world.state, matched.purse, world.shelves, world.assumed)

@@ -1,13 +1,16 @@
 """Settings that a person writes become the whole numbers that the core obeys."""
 
+from collections.abc import Collection
 from math import isqrt
 from typing import Protocol
 
 from rrr.config import Settings
 from rrr.core.market import QUANTA, Instrument
+from rrr.core.orders import Kind
 from rrr.core.rules import MINUTE_MS
 from rrr.core.shelf import Assumptions
 from rrr.core.state import Law, Sizing
+from rrr.trading.live.spelling import amends
 
 YEAR_MS = 31_557_600_000  # 365.25 days
 
@@ -31,8 +34,11 @@ class Rules(Protocol):
     def notional_min(self) -> int: ...
 
 
-def law_of(settings: Settings, timeframe_ms: int) -> Law:
+def law_of(settings: Settings, timeframe_ms: int, venues: Collection[str]) -> Law:
+    """What holds at all these venues."""
     policy, risk = settings.policy, settings.risk
+    stop = Kind.STOP_LIMIT if policy.stop_limit_bps else Kind.STOP
+    changes = [amends(venue, stop) for venue in venues if not policy.trail_bps]
     return Law(
         conviction_min_bps=policy.conviction_min_bps,
         volatility_target_ppm=of_one_candle(policy.volatility_target_bps, timeframe_ms),
@@ -60,6 +66,7 @@ def law_of(settings: Settings, timeframe_ms: int) -> Law:
         stop_limit_bps=policy.stop_limit_bps,
         trail_bps=policy.trail_bps,
         target_rests=int(policy.target == "rests"),
+        stop_amends=int(bool(changes) and all(changes)),
     )
 
 

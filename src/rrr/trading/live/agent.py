@@ -17,22 +17,26 @@ from typing import Any, Final, Protocol
 from rrr.core.events import Close, Event
 from rrr.core.orders import (
     NO_REPORT,
+    Amend,
     Cancel,
     Kind,
     Order,
     Rejection,
     Report,
     Side,
+    Stage,
     Status,
+    amended,
     is_stop,
 )
 from rrr.core.state import State
-from rrr.database.live import Known, Outside, Progress
+from rrr.database.live import Known, Progress
 from rrr.database.sessions import Unit
 from rrr.trading.engine.engine import Engine, Late, Moment
 from rrr.trading.engine.paper import Record
 from rrr.trading.engine.venue import Work
-from rrr.trading.live import ids, outcomes
+from rrr.trading.live import ids, outcomes, spelling
+from rrr.trading.live.amending import Amendments, became, is_less, is_silent
 from rrr.trading.live.claims import Claims, Reading
 from rrr.trading.live.gate import Gate, Rank
 from rrr.trading.live.inquiry import Inquiry
@@ -40,11 +44,12 @@ from rrr.trading.live.memory import Memory, named
 from rrr.trading.live.outcomes import Outcome
 from rrr.trading.live.protection import Protection
 from rrr.trading.live.reconcile import reconciled
-from rrr.trading.live.seen import OVER, Frozen, Seen, Settled, Why, is_take, remembered, working
-from rrr.trading.live.spelling import Refused, Request, Rules, cancelled, due, spelled
-from rrr.trading.live.taken import Taken, written
+from rrr.trading.live.seen import OVER, Frozen, Seen, Settled, is_take, remembered, working
+from rrr.trading.live.spelling import Refused, Request, Rules, Verb, cancelled, due, spelled
+from rrr.trading.live.taken import Taken, over, written
 from rrr.trading.live.walls import Wall
 from rrr.trading.live.wire import Wire
+from rrr.trading.live.words import foreign_words, frozen_now, frozen_words
 
 Told = Callable[[str, str, dict[str, Any]], None]
 
@@ -95,7 +100,8 @@ class Agent:
     later: Callable[[Coroutine[Any, Any, None]], object] = field(init=False)
     frozen: tuple[Frozen, ...] = ()
     errands: dict[int, Errand] = field(default_factory=dict)
-    outbox: asyncio.Queue[Order | Cancel] = field(default_factory=asyncio.Queue)
+    amendments: Amendments = field(default_factory=Amendments)
+    outbox: asyncio.Queue[Order | Cancel | Amend] = field(default_factory=asyncio.Queue)
     under_way: int = 0
     idle: asyncio.Event = field(default_factory=asyncio.Event)  # nothing is under way
     refusals: dict[int, int] = field(default_factory=dict)  # exits, in a row, by instrument
@@ -119,6 +125,9 @@ class Agent:
             await self.engine.take(moments)
 
     def intend(self, record: Record) -> Work | None:
+        for item in record:
+            if isinstance(item, Amend):
+                self.amendments.begun(item)
         orders = [item for item in record if isinstance(item, Order)]
         if not orders:
             return None
@@ -128,7 +137,7 @@ class Agent:
     async def carry(self, record: Record, state: State) -> None:
         self.protection.look(state, self.monotonic_ms())
         for item in record:
-            if isinstance(item, Order | Cancel):
+            if isinstance(item, Order | Cancel | Amend):
                 self._begun()
                 self.outbox.put_nowait(item)
             elif isinstance(item, Close):
@@ -153,17 +162,11 @@ class Agent:
         told: asyncio.Future[Settled] = asyncio.get_running_loop().create_future()
 
         def late(state: State) -> list[Moment]:
-            seen = Seen(
-                state,
-                self.memory.notes,
-                self.memory.began_ms,
-                self.dedicated,
-                starting,
-                gone,
-                self.engine.head.at_ms,
-                self.engine.closed_at_ms + self.timeframe_ms,  # of the candle that runs
-            )
-            settled = reconciled(seen, claims)
+            memory, at_ms = self.memory, self.engine.head.at_ms
+            about = (memory.notes, memory.began_ms, self.dedicated, starting, gone)
+            ends_ms = self.engine.closed_at_ms + self.timeframe_ms  # of the candle that runs
+            amends = self.amendments.standing(claims.at_ms)
+            settled = reconciled(Seen(state, *about, at_ms, amends, ends_ms), claims)
             told.set_result(settled)
             self._freeze(settled, claims)
             self._tell(settled)
@@ -187,13 +190,9 @@ class Agent:
         )
         text = f"{self.units[i].symbol}: {told.foreign.words} leave the book, as a flow"
         self.told("taken", text, {"order": order.sequence, "grains": taken.quantity})
-        over = known._replace(
-            progress=int(Progress.ENDED),
-            settled_at_ms=self.clock(),
-            filled=taken.quantity,
-            fills=1,
-        )
-        work = self.memory.note([over], [told.trade], [told.foreign], self.clock())
+        now_ms = self.clock()
+        ended = over(known, taken, now_ms)
+        work = self.memory.note([ended], [told.trade], [told.foreign], now_ms)
         return _moments(work, (told.reports[0], told.flow, *told.reports[1:]))
 
     async def recall(self, sequence: int) -> None:
@@ -228,13 +227,16 @@ class Agent:
         stays = not isinstance(request, Request)
         return named(order, name, at_ms, Progress.NEW if stays else Progress.SENDING)
 
-    async def _errand(self, item: Order | Cancel) -> None:
+    async def _errand(self, item: Order | Cancel | Amend) -> None:
         try:
             if isinstance(item, Order):
                 await self._send(item)
+                return
+            if errand := self.errands.get(item.sequence):
+                await errand.over.wait()  # it is not there yet
+            if isinstance(item, Amend):
+                await self._amend(item)
             else:
-                if errand := self.errands.get(item.sequence):
-                    await errand.over.wait()  # it is not there yet
                 if self.memory.known[item.sequence].progress not in OVER:
                     await self.recall(item.sequence)
                 self.attend(item.sequence)
@@ -243,7 +245,7 @@ class Agent:
 
     async def _later(self, order: Order) -> None:
         """Nobody buys it: the market need not hear that at every turn, and nothing waits for it."""
-        await self.wait(min(2.0 ** (order.attempt - TRIES), REFUSED_S_MAX))
+        await self.wait(min(2.0 ** min(order.attempt - TRIES, 16), REFUSED_S_MAX))
         self._begun()
         await self._errand(order)
 
@@ -281,15 +283,40 @@ class Agent:
     async def _sent(self, request: Request) -> Outcome:
         """Said once; said again only where the venue has surely not taken it, and may at once."""
         rank = Rank.EXIT if request.urgent else Rank.ENTRY
+        say = self.wire.amend if request.verb is Verb.AMEND else self.wire.send
         for pause_s in AGAIN_S:
             async with self.gate.turn(rank):
                 dated = due(self.venue, request, self.clock() + DEADLINE_MS)
-                outcome = await self.wire.send(dated)
+                outcome = await say(dated)
             passing = any(word in outcome.words for word in PASSING[: 3 if request.urgent else 1])
             if outcome.kind is not outcomes.Kind.REJECTED or not passing:
                 return outcome
             await self.wait(pause_s)
         return outcome
+
+    async def _amend(self, wanted: Amend) -> None:
+        known = self.memory.known[wanted.sequence]
+        order = self.order_of(wanted.sequence) or remembered(known)
+        wished = amended(order, wanted.quantity, wanted.price)
+        names, rules = (known.client_id, known.venue_id), self._rules(wanted.instrument)
+        request = spelling.amended(self.venue, wished, rules, *names)
+        if isinstance(request, Refused):
+            outcome = Outcome(outcomes.Kind.REJECTED, *request)
+        else:
+            outcome = await self._sent(request)
+        self.amendments.answered(wanted, outcome, self.clock())
+        await self.deliver(partial(self._amended, wanted, outcome))
+        if is_silent(outcome) or is_less(order, wanted, outcome):
+            self.attend(wanted.sequence)
+
+    def _amended(self, wanted: Amend, outcome: Outcome, state: State) -> list[Moment]:
+        stop = state.lanes[wanted.instrument].stop
+        figures = became(stop, wanted, outcome)
+        if not figures:
+            return []
+        known = self.memory.known[wanted.sequence]._replace(quantity=figures["quantity"])
+        report = self._report(stop, Status.AMENDED, Rejection.NONE)._replace(**figures)
+        return [Moment((report,), outcome.words, self.memory.learn(known))]
 
     def _heard(self, order: Order, outcome: Outcome, _: State) -> list[Moment]:
         """What became of a sending; whatever a look at the account has found since then counts."""
@@ -319,11 +346,12 @@ class Agent:
         """Who may not sell asks again: soon, then ever more rarely; a close need not come first."""
         i = order.instrument
         self.refusals[i] = tries = self.refusals.get(i, 0) + 1
-        await self.wait(min(2.0**tries / 2, REFUSED_S_MAX))
+        await self.wait(min(2.0 ** min(tries, 16) / 2, REFUSED_S_MAX))
 
         def late(state: State) -> list[Moment]:
             lane = state.lanes[i]
-            idle = not lane.order.kind and not lane.stop.kind
+            part = lane.due < 0 and lane.stop.stage == Stage.WORKING
+            idle = not lane.order.kind and (part or not lane.stop.kind)
             if not idle or lane.quantity < state.instruments[i].lot:
                 return []
             return [Moment((self._report(order, Status.CANCELLED, rejection),))]
@@ -341,38 +369,22 @@ class Agent:
         )
 
     def _freeze(self, settled: Settled, claims: Claims) -> None:
-        """Only all balances thaw what a difference of balances froze."""
-        frozen = {*settled.frozen}
-        if not claims.balances.whole:
-            frozen |= {*self.frozen}
-        before = {(one.instrument, one.why) for one in self.frozen}
-        for one in sorted(frozen):
-            if (one.instrument, one.why) in before:
-                continue
-            before.add((one.instrument, one.why))
-            unit = self.units[one.instrument]
-            about = {"ours": one.ours, "theirs": one.theirs, "why": Why(one.why).name.lower()}
-            text = f"{unit.symbol} may only be reduced: {one.words}"
-            self.told("frozen", text, {"symbol": unit.symbol, **about})
-        freed = {one.instrument for one in self.frozen} - {one.instrument for one in frozen}
-        for i in sorted(freed):
-            symbol = self.units[i].symbol
-            self.told("thawed", f"{symbol} agrees with its venue again", {"symbol": symbol})
-        self.frozen = tuple(sorted(frozen))
+        """What differs is only reduced; a purchase that rests there buys no more."""
+        before, self.frozen = self.frozen, frozen_now(self.frozen, settled, claims)
+        for telling in frozen_words(before, self.frozen, self.units):
+            self.told(*telling)
         self.wall.frozen = {one.instrument: one.words for one in self.frozen}
         for lane in self.engine.decided.state.lanes:
             order = lane.order
             if order.side == Side.BUY and order.kind == Kind.LIMIT:
                 known = self.memory.known[order.sequence]
                 if order.instrument in self.wall.frozen and known.progress == Progress.PLACED:
-                    self.attend(order.sequence, recall=True)  # a purchase that rests buys no more
+                    self.attend(order.sequence, recall=True)
 
     def _tell(self, settled: Settled) -> None:
         """What came from elsewhere; and forget errands that are done."""
-        for one in settled.foreign:
-            text = f"somebody else's {Outside(one.kind).name.lower()} in the account: {one.words}"
-            about = {"aside": one.aside, "currency": one.currency, "flow": one.flow}
-            self.told("foreign", text, {"id": one.id, **about})
+        for telling in foreign_words(settled):
+            self.told(*telling)
         for order in settled.orders:
             if order.progress in OVER:
                 self.errands.pop(order.sequence, None)
@@ -386,8 +398,3 @@ class Agent:
 def _moments(work: Work, events: Sequence[Event]) -> list[Moment]:
     """What is written, then each event by itself: equity is that of its own moment."""
     return [Moment((), also=work), *(Moment((event,)) for event in events)]
-
-
-def urgent(order: Order | None) -> bool:
-    """Whether it protects or leaves; what nobody knows any more is a sale until it is known."""
-    return order is None or order.side == Side.SELL or bool(is_stop(order.kind))

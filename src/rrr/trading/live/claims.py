@@ -9,7 +9,7 @@ with their side, for who trades with himself has two of one id.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from enum import IntEnum
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
@@ -17,14 +17,23 @@ from rrr.core.errors import DataError
 from rrr.core.ledger import QUOTE
 from rrr.core.orders import Side
 from rrr.database.sessions import Unit
+from rrr.trading.live.figures import (
+    ADVICE,
+    UNTOLD,
+    Raw,
+    exact,
+    floor,
+    positive,
+    stamp,
+    text,
+    told,
+    whole,
+)
 
 T = TypeVar("T")
-Raw = Mapping[str, Any]
 
 ELSEWHERE: Final = -1  # an instrument that the book does not trade
-UNTOLD: Final = -1  # nobody said how much is filled
 MONEY: Final = 8  # decimals of a quantum, and of a fee in a third coin
-ADVICE: Final = "Nothing was booked from it: look at it on the venue, and report it."
 
 
 class Standing(IntEnum):
@@ -52,6 +61,8 @@ class OrderClaim(NamedTuple):
     filled: int  # grains
     standing: int
     words: str  # for a person
+    quantity: int = UNTOLD  # grains, what is filled among them
+    trigger: int = UNTOLD  # points, of a stop
 
 
 class TradeClaim(NamedTuple):
@@ -138,7 +149,6 @@ _STANDINGS: Final = {
 # How each venue says, in its own words, that a stop was triggered; Kraken does not.
 _TRIGGERED: Final = {"trigger_status": "STOP_TRIGGERED", "orderStatus": "Triggered"}
 
-_MOST: Final = 1 << 62  # beyond it no integer of the house counts
 _TRADED: Final = {"trade", "fee", "commission", "advanced_trade_fill", "match"}  # trades say it
 _MOVED: Final = {
     *("transaction", "deposit", "withdrawal", "transfer", "conversion", "spend", "receive"),
@@ -173,7 +183,7 @@ def balances(raw: Raw, reading: Reading) -> Answer[Leg]:
     read = reading.decimals
     try:
         legs = tuple(
-            Leg(currency, _floor(totals.get(coin, 0), decimals, f"the balance of {coin}"))
+            Leg(currency, floor(totals.get(coin, 0), decimals, f"the balance of {coin}"))
             for coin, (currency, decimals) in read.items()
         )
     except DataError as error:
@@ -183,38 +193,40 @@ def balances(raw: Raw, reading: Reading) -> Answer[Leg]:
 
 def order(raw: Raw, reading: Reading) -> OrderClaim:
     """Raise DataError where an order of ours cannot be read; another's is only shown."""
-    name, symbol = _text(raw, "id", "An order"), str(raw.get("symbol"))
+    name, symbol = text(raw, "id", "An order"), str(raw.get("symbol"))
     what, instrument = f"order {name}", reading.instrument(symbol)
     sequence = reading.sequence(raw.get("clientOrderId"))
     standing = _STANDINGS.get(str(raw.get("status")))
     if standing is None:
         raise DataError(f"The venue gives {what} the state {raw.get('status')!r}.", ADVICE)
     info = raw.get("info")
-    told = info if isinstance(info, Mapping) else {}
-    if standing == Standing.OPEN and any(told.get(key) == _TRIGGERED[key] for key in _TRIGGERED):
+    saying = info if isinstance(info, Mapping) else {}
+    if standing == Standing.OPEN and any(saying.get(key) == _TRIGGERED[key] for key in _TRIGGERED):
         standing = Standing.TRIGGERED
-    filled = UNTOLD
-    if raw.get("filled") is not None and instrument != ELSEWHERE:
-        filled = _floor(raw["filled"], reading.units[instrument].grains, f"the fill of {what}")
+    filled = quantity = trigger = UNTOLD
+    if instrument != ELSEWHERE:
+        unit = reading.units[instrument]
+        filled, quantity = (told(raw, key, unit.grains, what) for key in ("filled", "amount"))
+        trigger = told(raw, "stopLossPrice", unit.points, what)
     words = f"{raw.get('side')} {raw.get('amount')} {symbol} at {raw.get('price')}"
-    return OrderClaim(name, sequence, instrument, filled, int(standing), words)
+    return OrderClaim(name, sequence, instrument, filled, int(standing), words, quantity, trigger)
 
 
 def trade(raw: Raw, reading: Reading) -> TradeClaim:
     """Raise DataError where it says too little, or more than the instrument's integers can."""
-    symbol, name = str(raw.get("symbol")), _text(raw, "id", "A trade")
+    symbol, name = str(raw.get("symbol")), text(raw, "id", "A trade")
     what = f"trade {name} of {symbol}"
     if raw.get("side") not in ("buy", "sell"):
         raise DataError(f"The venue gives {what} the side {raw.get('side')!r}.", ADVICE)
     side = Side.BUY if raw["side"] == "buy" else Side.SELL
-    amount, price = (_positive(raw.get(key), f"the {key} of {what}") for key in ("amount", "price"))
+    amount, price = (positive(raw.get(key), f"the {key} of {what}") for key in ("amount", "price"))
     stated = raw.get("cost")
-    cost = amount * price if stated is None else _positive(stated, f"the cost of {what}")
+    cost = amount * price if stated is None else positive(stated, f"the cost of {what}")
     fees = _fees(raw, what)
     claim = TradeClaim(
-        at_ms=_time(raw, what),
+        at_ms=stamp(raw, what),
         trade_id=f"{symbol} {raw['side']} {name}",
-        venue_id=_text(raw, "order", what),
+        venue_id=text(raw, "order", what),
         sequence=reading.sequence(raw.get("clientOrderId")),
         instrument=reading.instrument(symbol),
         side=int(side),
@@ -238,7 +250,11 @@ def trade(raw: Raw, reading: Reading) -> TradeClaim:
 
 def movement(raw: Raw, reading: Reading) -> Movement | None:
     """None where a trade says it already, it is not done yet, or moves a coin of nobody here."""
-    name, kind, coin = _text(raw, "id", "A ledger entry"), str(raw.get("type")), raw.get("currency")
+    name, kind, coin = (
+        text(raw, "id", "A ledger entry"),
+        str(raw.get("type")),
+        raw.get("currency"),
+    )
     what = f"ledger entry {name}"
     if kind in _TRADED or raw.get("status") in _UNDONE | _HELD or coin not in reading.decimals:
         return None
@@ -246,15 +262,15 @@ def movement(raw: Raw, reading: Reading) -> Movement | None:
         said = f"{kind!r}, {raw.get('status')!r}"
         raise DataError(f"The venue calls {what} {said}, which nobody here knows.", ADVICE)
     currency, decimals = reading.decimals[coin]
-    amount = _number(raw.get("amount"), f"the amount of {what}")
+    amount = exact(raw.get("amount"), f"the amount of {what}")
     if raw.get("direction") == "out" or kind == "withdrawal":
         amount = -abs(amount)
     fee = raw.get("fee") or {}
     if fee.get("cost") is not None and fee.get("currency") in (coin, None):
-        amount -= _number(fee["cost"], f"the fee of {what}")
-    moved = _whole(amount, decimals, ROUND_FLOOR)
+        amount -= exact(fee["cost"], f"the fee of {what}")
+    moved = whole(amount, decimals, ROUND_FLOOR)
     words = f"{kind} of {amount:f} {coin}"
-    return Movement(_time(raw, what), f"{kind} {coin} {name}", currency, moved, words)
+    return Movement(stamp(raw, what), f"{kind} {coin} {name}", currency, moved, words)
 
 
 def _ours(
@@ -275,7 +291,7 @@ def _ours(
     against = ROUND_CEILING if claim.side == Side.BUY else ROUND_FLOOR
     paid: Counter[str] = Counter()
     for fee, coin in fees:
-        paid[coin] += _whole(fee, unit.grains if coin == unit.base else MONEY, ROUND_CEILING)
+        paid[coin] += whole(fee, unit.grains if coin == unit.base else MONEY, ROUND_CEILING)
     quote, base = paid.pop(unit.quote, 0), paid.pop(unit.base, 0)
     third = next(iter(paid), "")
     if len(paid) > 1:
@@ -287,8 +303,8 @@ def _ours(
     ]
     return claim._replace(
         quantity=int(quantity),
-        price=max(_whole(price, unit.points, ROUND_HALF_EVEN), 1),
-        notional=_whole(cost, MONEY, against),
+        price=max(whole(price, unit.points, ROUND_HALF_EVEN), 1),
+        notional=whole(cost, MONEY, against),
         fee=quote,
         fee_grains=base,
         fee_coin=third,
@@ -318,7 +334,7 @@ def _moved(amounts: Iterable[tuple[str, Decimal]], reading: Reading) -> tuple[Le
     for coin, amount in amounts:
         if coin in known:
             sums[coin] = sums.get(coin, Decimal(0)) + amount
-    legs = (Leg(known[c][0], _whole(sums[c], known[c][1], ROUND_FLOOR)) for c in sums)
+    legs = (Leg(known[c][0], whole(sums[c], known[c][1], ROUND_FLOOR)) for c in sums)
     return tuple(sorted(leg for leg in legs if leg.amount))
 
 
@@ -329,7 +345,7 @@ def _fees(raw: Raw, what: str) -> list[tuple[Decimal, str]]:
     for fee in said:
         if not isinstance(fee, Mapping) or fee.get("cost") is None:
             raise DataError(f"The venue says no fee of {what}.", ADVICE)
-        cost = _number(fee["cost"], f"the fee of {what}")
+        cost = exact(fee["cost"], f"the fee of {what}")
         if cost and not fee.get("currency"):
             raise DataError(f"The venue does not say in which coin the fee of {what} is.", ADVICE)
         fees.append((cost, str(fee.get("currency"))))
@@ -351,50 +367,3 @@ def _each(
         else:
             found += [] if claim is None else [claim]
     return Answer(tuple(found), not troubles, since_ms, tuple(troubles))
-
-
-def _text(raw: Raw, key: str, what: str) -> str:
-    value = raw.get(key)
-    if value is None or value == "":
-        raise DataError(f"{what[0].upper()}{what[1:]} comes without {key!r}.", ADVICE)
-    return str(value)
-
-
-def _time(raw: Raw, what: str) -> int:
-    at_ms = raw.get("timestamp")
-    if not isinstance(at_ms, int):
-        raise DataError(f"The venue does not say when {what} was.", ADVICE)
-    return at_ms
-
-
-def _number(value: object, what: str) -> Decimal:
-    """Exactly what is written: a float stands for its shortest text."""
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite() or abs(number) > _MOST:
-        raise DataError(f"The venue says {value!r} for {what}.", ADVICE)
-    return number
-
-
-def _positive(value: object, what: str) -> Decimal:
-    number = _number(value, what)
-    if number <= 0:
-        raise DataError(f"The venue says {value!r} for {what}.", ADVICE)
-    return number
-
-
-def _floor(value: object, decimals: int, what: str) -> int:
-    return _whole(_number(value, what), decimals, ROUND_FLOOR)
-
-
-def _whole(number: Decimal, decimals: int, rounding: str) -> int:
-    """
-    >>> _whole(Decimal("0.123456789"), 8, ROUND_CEILING)
-    12345679
-    """
-    whole = int(number.scaleb(decimals).to_integral_value(rounding))
-    if abs(whole) > _MOST:
-        raise DataError(f"The venue says {number}: more than anybody can count here.", ADVICE)
-    return whole

@@ -19,14 +19,22 @@ from rrr.core.orders import Kind, Stage
 from rrr.core.state import State
 from rrr.database.live import Known, Progress
 from rrr.trading.engine.engine import Moment
-from rrr.trading.live.agent import Agent, urgent
+from rrr.trading.live.agent import Agent
 from rrr.trading.live.claims import FAILED, MONEY, Answer, Claims
 from rrr.trading.live.gate import Rank
 from rrr.trading.live.inquiry import is_whole, is_whole_but_balances, troubles
 from rrr.trading.live.lookup import PATIENCE, Patience, Search, Verdict, heard, next_at_ms, round_of
 from rrr.trading.live.outcomes import Outcome
-from rrr.trading.live.reconcile import CLOCKS_MS, begun
-from rrr.trading.live.seen import OVER, Settled, Why, is_take, working
+from rrr.trading.live.seen import (
+    CLOCKS_MS,
+    OVER,
+    Settled,
+    Why,
+    begun,
+    is_take,
+    urgent,
+    working,
+)
 from rrr.trading.live.spelling import decimal
 from rrr.trading.live.walls import DAY_MS
 
@@ -55,6 +63,7 @@ class Lookout:
     _begin: Callable[[int], object] | None = None
     unheard: asyncio.Event = field(default_factory=asyncio.Event)  # REST knew it, no stream did
     hears: bool = False  # a stream that tells what moves
+    _unwanted: set[int] = field(default_factory=set)  # to be called back first
     _recalled: set[int] = field(default_factory=set)  # open there, and not to be
     _behind: set[int] = field(default_factory=set)  # filled there by more than is booked
     _silent: bool = False
@@ -103,7 +112,7 @@ class Lookout:
     def attend(self, sequence: int, *, recall: bool = False) -> None:
         """Look at this order until it rests or is over; `recall`: call it back first."""
         if recall:
-            self._recalled.add(sequence)
+            self._unwanted.add(sequence)
         if self._begin is None:
             self._waiting.append(sequence)
         elif sequence in self.attended:
@@ -232,16 +241,16 @@ class Lookout:
     async def _attending(self, sequence: int) -> None:
         tries, search = 0, None
         again = self.attended[sequence]
-        if sequence in self._recalled:
-            await self.agent.recall(sequence)
-            self._recalled.discard(sequence)
         while True:
             again.clear()
+            if sequence in self._unwanted:
+                self._unwanted.discard(sequence)
+                await self.agent.recall(sequence)
             search = await self._look(sequence, search)
             missed = search is not None and search.verdict == Verdict.UNKNOWN
             if not again.is_set() and not missed and self._rests(sequence):
                 break
-            pause_s = min(AGAIN_S * 2**tries, AGAIN_S_MAX)
+            pause_s = min(AGAIN_S * 2.0 ** min(tries, 16), AGAIN_S_MAX)
             if search is not None:
                 now_ms = self.agent.clock()
                 pause_s = max(next_at_ms(search, self.patience) - now_ms, 0) / 1_000

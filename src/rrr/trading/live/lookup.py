@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from rrr.database.live import Known
 from rrr.trading.live.claims import Claims
-from rrr.trading.live.reconcile import CLOCKS_MS, unanswered
+from rrr.trading.live.seen import CLOCKS_MS, unanswered
 
 _FIRST_MS: Final = 500  # from one round to the next: doubled, up to what one miss takes
 

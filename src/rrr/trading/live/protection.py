@@ -15,6 +15,7 @@ from rrr.core.orders import Side, Stage, rest_of
 from rrr.core.state import Lane, State
 
 WINDOWS_MAX: Final = 10_000
+RESTING: Final = (Stage.WORKING, Stage.TRIGGERED, Stage.AMENDING)
 
 
 class Why(StrEnum):
@@ -66,7 +67,7 @@ class Protection:
         held = lots(instrument, lane.quantity)
         if not held or not sellable(instrument, lane.mark, held):
             return None
-        if lane.stop.stage in (Stage.WORKING, Stage.TRIGGERED) and rest_of(lane.stop) >= held:
+        if lane.stop.stage in RESTING and rest_of(lane.stop) >= held:
             return None
         if lane.due < 0 or (lane.order.kind and lane.order.side == Side.SELL):
             return Why.EXIT

@@ -12,15 +12,15 @@ finds nothing to settle.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from rrr.core.events import Flow
 from rrr.core.kernel import step
 from rrr.core.ledger import QUOTE
 from rrr.core.market import fits
-from rrr.core.orders import NO_REPORT, Rejection, Report, Stage, Status
+from rrr.core.orders import NO_REPORT, Order, Rejection, Report, Side, Stage, Status
 from rrr.core.state import State
 from rrr.database.live import Foreign, Known, Outside, Progress, Tied, Traded
+from rrr.trading.live.amending import shown
 from rrr.trading.live.claims import (
     ELSEWHERE,
     Claims,
@@ -38,12 +38,12 @@ from rrr.trading.live.seen import (
     Settled,
     Why,
     is_take,
+    money,
     terms,
+    unanswered,
     working,
     written,
 )
-
-CLOCKS_MS: Final = 60_000  # how far a venue's clock and ours may lie apart
 
 Moved = tuple[Movement, Outside, Sequence[Leg]]
 
@@ -51,22 +51,13 @@ Moved = tuple[Movement, Outside, Sequence[Leg]]
 def reconciled(book: Seen, venue: Claims) -> Settled:
     """One pass: fills, ends of orders, what came from elsewhere; then the balances."""
     desk = Desk(book, venue)
+    desk.hear_amendments()
     theirs = desk.take_trades()
     desk.hear_orders()
     desk.note_orders()
     desk.note_moves(theirs)
     desk.compare_balances()
     return desk.settled()
-
-
-def begun(state: State, venue: Claims) -> tuple[Foreign, ...]:
-    """What is in the account when a book begins, and is not the book's: set aside, once."""
-    held = (state.account.cash, *(lane.quantity for lane in state.lanes))
-    words = "in the account before the book began"
-    return tuple(
-        Foreign(Outside.BEGINNING, str(c), c, ELSEWHERE, theirs - held[c], 0, venue.at_ms, words)
-        for c, theirs in venue.balances.items
-    )
 
 
 @dataclass(slots=True)
@@ -114,6 +105,18 @@ class Desk:
         last_ms = self.reports[-1].at_ms if self.reports else 0
         return max(self.book.at_ms or self.venue.at_ms, last_ms)
 
+    def hear_amendments(self) -> None:
+        """What a stop has become is known before it fills."""
+        for sequence, claim in sorted(self.said.items()):
+            known, wished = self.known[sequence], self.book.amends.get(sequence)
+            stop = self._working(sequence)
+            if figures := shown(stop, claim, wished, known.filled):
+                self._tell(known, Status.AMENDED, **figures)
+                self.known[sequence] = known._replace(quantity=figures["quantity"])
+            elif stop is None and known.side == Side.SELL and claim.quantity > known.quantity:
+                # It ended in the book before its last word was heard: the rest may still fill.
+                self.known[sequence] = known._replace(quantity=claim.quantity)
+
     def take_trades(self) -> list[TradeClaim]:
         """Book ours, the earliest first; return those of others."""
         ours, theirs, met, booked = [], [], set[str](), self.book.notes.trades
@@ -140,7 +143,7 @@ class Desk:
         for sequence, order in sorted(self.known.items()):
             claim = self.said.get(sequence)
             if order.filled == order.quantity:
-                self._progress(order, Progress.ENDED)
+                self._end(order, Standing.FILLED)
             elif claim is not None:
                 self._hear(order, claim)
             elif order.progress not in OVER:
@@ -241,7 +244,9 @@ class Desk:
         account, lane = self.state.account, self.state.lanes[i]
         if (trade.instrument, trade.side) != (i, side):
             return False
-        if order.filled + trade.quantity > order.quantity:
+        wished = self.book.amends.get(order.sequence)
+        grows = wished is not None and wished.quantity > order.quantity
+        if order.filled + trade.quantity > order.quantity - grows:
             return False
         if not self._unmet(Outside.TRADE, trade.trade_id):  # it was somebody else's before
             return False
@@ -346,9 +351,13 @@ class Desk:
     def _unmet(self, kind: Outside, id: str) -> bool:
         return (kind, id) not in self.noted
 
+    def _working(self, sequence: int) -> Order | None:
+        return next((one for one in working(self.state) if one.sequence == sequence), None)
+
     def _stage(self, order: Known) -> int:
         """Where the book thinks that it is; NONE: it works there no more."""
-        return next((one.stage for one in working(self.state) if one.sequence == order.sequence), 0)
+        found = self._working(order.sequence)
+        return found.stage if found else Stage.NONE
 
     def _tell(self, order: Known, status: Status, **figures: int) -> None:
         """Say it to the book."""
@@ -367,8 +376,8 @@ class Desk:
 
     def _rests(self, order: Known) -> bool:
         """Whether it waits at the venue, as paper has it fill: within a candle, not at its open."""
-        found = (one for one in working(self.state) if one.sequence == order.sequence)
-        return any(not is_take(one) for one in found)
+        found = self._working(order.sequence)
+        return found is not None and not is_take(found)
 
     def _progress(self, order: Known, progress: Progress) -> None:
         now = self.known[order.sequence]
@@ -381,20 +390,3 @@ class Desk:
         self, i: int, why: Why, words: str, currency: int = QUOTE, ours: int = 0, theirs: int = 0
     ) -> None:
         self.frozen.append(Frozen(i, int(why), currency, ours, theirs, words))
-
-
-def unanswered(order: Known, trade: TradeClaim) -> bool:
-    """An order that may have made this trade: it was sent, and nobody has told us its name."""
-    settled_at_ms = order.settled_at_ms or trade.at_ms
-    return (
-        (order.instrument, order.side) == (trade.instrument, trade.side)
-        and not order.venue_id
-        and order.progress not in (Progress.NEW, Progress.REJECTED)
-        and 0 < order.sending_at_ms <= trade.at_ms + CLOCKS_MS
-        and trade.at_ms <= settled_at_ms + CLOCKS_MS
-        and order.filled + trade.quantity <= order.quantity
-    )
-
-
-def money(legs: Iterable[Leg]) -> int:
-    return sum(leg.amount for leg in legs if leg.currency == QUOTE)

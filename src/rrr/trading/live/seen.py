@@ -3,16 +3,19 @@
 The two ends of a reconciliation: what enters beside the claims of the venue, and what leaves.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from rrr.core.events import Flow
-from rrr.core.orders import NO_ORDER, Kind, Order, Report
+from rrr.core.ledger import QUOTE
+from rrr.core.orders import NO_ORDER, Amend, Kind, Order, Report, Side, is_stop
 from rrr.core.state import State
-from rrr.database.live import Foreign, Known, Notes, Progress, Tied, Traded
-from rrr.trading.live.claims import Standing, TradeClaim
+from rrr.database.live import Foreign, Known, Notes, Outside, Progress, Tied, Traded
+from rrr.trading.live.claims import ELSEWHERE, Claims, Leg, Standing, TradeClaim
 
+CLOCKS_MS: Final = 60_000  # how far a venue's clock and ours may lie apart
 OPEN: Final = (Standing.OPEN, Standing.TRIGGERED)  # an order, as the venue says
 OVER: Final = (Progress.ENDED, Progress.REJECTED)  # and as we know
 
@@ -45,6 +48,7 @@ class Seen(NamedTuple):
     starting: bool  # nothing is on its way that was not begun by a process that died
     gone: frozenset[int] = frozenset()  # orders that were looked up and are not at the venue
     at_ms: int = 0  # the book's clock, which all that it is told bears; 0: that of the claims
+    amends: Mapping[int, Amend] = MappingProxyType({})  # of which the venue may not show yet
     inside_ms: int = 0  # when the running candle closes, the time of what rests and is filled in it
 
 
@@ -67,6 +71,33 @@ class Settled(NamedTuple):
     def nothing(self) -> bool:
         """There is nothing to write."""
         return not (self.reports or self.flows or self.orders or self.foreign)
+
+
+def begun(state: State, venue: Claims) -> tuple[Foreign, ...]:
+    """What is in the account when a book begins, and is not the book's: set aside, once."""
+    held = (state.account.cash, *(lane.quantity for lane in state.lanes))
+    words = "in the account before the book began"
+    return tuple(
+        Foreign(Outside.BEGINNING, str(c), c, ELSEWHERE, theirs - held[c], 0, venue.at_ms, words)
+        for c, theirs in venue.balances.items
+    )
+
+
+def unanswered(order: Known, trade: TradeClaim) -> bool:
+    """An order that may have made this trade: it was sent, and nobody has told us its name."""
+    settled_at_ms = order.settled_at_ms or trade.at_ms
+    return (
+        (order.instrument, order.side) == (trade.instrument, trade.side)
+        and not order.venue_id
+        and order.progress not in (Progress.NEW, Progress.REJECTED)
+        and 0 < order.sending_at_ms <= trade.at_ms + CLOCKS_MS
+        and trade.at_ms <= settled_at_ms + CLOCKS_MS
+        and order.filled + trade.quantity <= order.quantity
+    )
+
+
+def money(legs: Iterable[Leg]) -> int:
+    return sum(leg.amount for leg in legs if leg.currency == QUOTE)
 
 
 def is_take(order: Order) -> bool:
@@ -100,3 +131,8 @@ def remembered(known: Known) -> Order:
         side=known.side,
         quantity=known.quantity,
     )
+
+
+def urgent(order: Order | None) -> bool:
+    """Whether it protects or leaves; what nobody knows any more is a sale until it is known."""
+    return order is None or order.side == Side.SELL or bool(is_stop(order.kind))

@@ -90,6 +90,11 @@ def speech(venue: str) -> Speech:
     return SPEECHES[venue]
 
 
+def amends(venue: str, kind: Kind) -> bool:
+    """Whether a working order of this kind is changed there; a venue that nobody knows: no."""
+    return venue in SPEECHES and kind in SPEECHES[venue].amends
+
+
 def spelled(venue: str, order: Order, rules: Rules, client_id: str) -> Request | Refused:
     """The call that sends this order under this name.
 
@@ -134,7 +139,7 @@ def spelled(venue: str, order: Order, rules: Rules, client_id: str) -> Request |
 def due(venue: str, request: Request, at_ms: int) -> Request:
     """The same, but refused by the venue itself if it comes there after `at_ms`, where it can."""
     name = speech(venue).deadline
-    if not name or request.verb is not Verb.SEND:
+    if not name or request.verb not in (Verb.SEND, Verb.AMEND):
         return request
     moment = datetime.fromtimestamp(at_ms // 1000, UTC)
     return request._replace(params={**request.params, name: f"{moment:%Y-%m-%dT%H:%M:%SZ}"})
@@ -302,7 +307,7 @@ SPEECHES: Final[Mapping[str, Speech]] = MappingProxyType(
             kinds=frozenset(_TAKES | _STOPS | {Kind.TRAILING}),
             times=frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.GTD}),
             amends=frozenset({Kind.LIMIT} | _STOPS),
-            deadline="deadline",  # docs.kraken.com, Add Order: from 2 to 60 seconds ahead
+            deadline="deadline",  # docs.kraken.com, Add and Amend Order: 2 to 60 seconds ahead
             sent=("result", "txid", 0),
             stop_sent=("result", "txid", 0),
             cancelled=("result", "count"),

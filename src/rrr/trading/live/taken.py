@@ -12,7 +12,7 @@ from typing import NamedTuple
 from rrr.core.events import Flow
 from rrr.core.orders import NO_REPORT, Order, Report, Status
 from rrr.core.state import Lane
-from rrr.database.live import Foreign, Outside, Traded
+from rrr.database.live import Foreign, Known, Outside, Progress, Traded
 
 
 class Taken(NamedTuple):
@@ -57,3 +57,10 @@ def written(
     foreign = Foreign(Outside.MOVEMENT, name, *about)
     reports = (fill,) if taken.quantity == order.quantity else (fill, end)
     return Written(reports, Flow(at_ms, -money), trade, foreign)
+
+
+def over(known: Known, taken: Taken, at_ms: int) -> Known:
+    """The order, as it is remembered."""
+    filled = taken.quantity
+    progress = int(Progress.ENDED)
+    return known._replace(progress=progress, settled_at_ms=at_ms, filled=filled, fills=1)
