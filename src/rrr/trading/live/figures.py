@@ -56,8 +56,8 @@ def floor(value: object, decimals: int, what: str) -> int:
 
 def whole(number: Decimal, decimals: int, rounding: str) -> int:
     """
-    >>> whole(Decimal("0.123456789"), 8, ROUND_CEILING)
-    12345679
+    >>> whole(Decimal("0.123456789"), 8, ROUND_FLOOR)
+    12345678
     """
     whole = int(number.scaleb(decimals).to_integral_value(rounding))
     if abs(whole) > MOST:
