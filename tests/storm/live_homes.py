@@ -198,6 +198,7 @@ def settings(venue: str, symbols: Sequence[str]) -> dict[str, Any]:
         "capital": CAPITAL,
         "policy": {
             "warmup_candles": 3,
+            "conviction_min_bps": 10,
             "sizing": "equity",
             "band_bps": 1,
             "stop_bps": 20,  # near enough to be met
