@@ -1,5 +1,5 @@
-"""All after a candle that rose, a little after the first that fell, none after the second: no sense,
-and many entries, sales of a part, and exits."""
+"""All after a candle that rose, a little after the first that fell, none after the second: no
+sense, and many entries, sales of a part, and exits."""
 
 from dataclasses import dataclass
 
