@@ -57,6 +57,27 @@ def test_the_graph_says_what_torch_says() -> None:
     assert np.abs(opinions).max() > 1e-3, "They agree on something."
 
 
+def test_three_networks_in_one_graph_say_their_mean() -> None:
+    needs_torch()
+    needs_onnx()
+    from rrr.neural_network.graph import graph
+    from rrr.neural_network.network import asked, learn
+
+    x, y, parts = lessons(world(1, 1_000), 4)
+    one, three = (learn(x, y, parts, 1, 2, lambda *_: None, nets) for nets in (1, 3))
+    together = graph(three.weights, *three.scaling)
+    said = asked(served(together), x, parts.validation)
+    alone = [
+        asked(served(graph([weights], *three.scaling)), x, parts.validation)
+        for weights in three.weights
+    ]
+    assert said == pytest.approx(np.mean(alone, axis=0), abs=1e-6)
+    assert said == pytest.approx(three.opinions, abs=1e-5)
+    assert min(np.abs(said - each).max() for each in alone) > 1e-3, "They differ in their seeds."
+    assert graph(three.weights[:1], *three.scaling) == graph(one.weights, *one.scaling)
+    assert graph(three.weights, *three.scaling) == together
+
+
 def test_what_it_says_of_a_row_is_what_it_says_of_the_rows_that_lead_to_it() -> None:
     x, y, parts = lessons(world(1, 1_000), 4)
     network, opinions, _ = taught(x, y, parts)

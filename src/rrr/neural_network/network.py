@@ -3,10 +3,11 @@
 Served, it sees `STEPS` rows from a state of zeros. In training it reads longer stretches, and after
 `BURN` rows, when the zeros are forgotten, every row is a lesson. The schedule is short and fixed
 and no epoch is chosen, so validation rows decide nothing: they are only looked at, for the curve.
-This file alone knows torch.
+Networks that differ in their seed alone learn side by side, and their mean is the opinion. This
+file alone knows torch.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -18,13 +19,15 @@ from torch import Tensor, nn
 
 from .evidence import correlation
 from .features import F32, STEPS
+from .graph import Scaling
 from .labels import F64, Split
 
 HIDDEN: Final = 32
 BURN: Final = 24  # rows read before the first lesson of a stretch
 LESSONS: Final = 72  # rows that teach, after them
-BATCHES: Final = 10  # an epoch of little data has at least so many
-BATCH_MAX: Final = 32  # stretches
+BATCHES: Final = 36  # an epoch of little data has about so many: steps teach, more than epochs
+BATCH_MIN: Final = 4  # stretches
+BATCH_MAX: Final = 32
 RATE: Final = 4e-3
 DECAY: Final = 1.0
 WARM: Final = 0.2  # of the schedule, in which the rate rises
@@ -32,7 +35,7 @@ DELTA: Final = 2.0  # beyond it a miss no longer counts by its square
 GRADIENT_MAX: Final = 1.0
 WINDOWS: Final = 4096  # asked at once
 GLANCE: Final = 8192  # windows that a look at a part takes at most
-STILL: Final = 1e-6  # a feature that moves less than this is not listened to
+NEXT: Final = 1_000_003  # from the seed of one network to that of the next
 
 
 class Epoch(NamedTuple):
@@ -40,18 +43,9 @@ class Epoch(NamedTuple):
     validation_ic: float
 
 
-class Scaling(NamedTuple):
-    mean: F32
-    factor: F32
-
-    def of(self, x: F32) -> F32:
-        """What the graph does first."""
-        return (x - self.mean) * self.factor
-
-
 @dataclass(frozen=True, slots=True)
 class Trained:
-    weights: dict[str, F32]  # as torch names them
+    weights: tuple[dict[str, F32], ...]  # of each network, as torch names them
     scaling: Scaling
     curve: tuple[Epoch, ...]
     opinions: F64  # (instruments, validation rows)
@@ -71,26 +65,34 @@ class Net(nn.Module):
 
 
 def learn(
-    x: F32, y: F64, parts: Split, seed: int, epochs: int, told: Callable[[int, Epoch], None]
+    x: F32,
+    y: F64,
+    parts: Split,
+    seed: int,
+    epochs: int,
+    told: Callable[[int, Epoch], None],
+    nets: int = 1,
 ) -> Trained:
     """Features (instruments, rows, features), labels (instruments, rows) with NaN for unknown."""
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(1)
-    torch.manual_seed(seed)
     end = parts.training.stop
-    scaling = _scaling(x[:, :end])
+    scaling = Scaling.fitted(x[:, :end])
     scaled = scaling.of(x)
-    school = _School(Net(x.shape[-1]), scaled[:, :end], y[:, :end], seed, epochs)
+    seeds = [seed + NEXT * number for number in range(nets)]
+    schools = [_School(scaled[:, :end], y[:, :end], seed, epochs) for seed in seeds]
+    answers = _mean([school.answers for school in schools])
     judged = _thin(parts.validation, len(x))
     curve = []
     for number in range(1, epochs + 1):
-        loss = school.epoch()
-        seen = asked(school.answers, scaled, judged)
+        loss = float(np.mean([school.epoch() for school in schools]))
+        seen = asked(answers, scaled, judged)
         curve.append(Epoch(loss, correlation(seen, y[:, judged])))
         told(number, curve[-1])
-    school.centre()
-    opinions = asked(school.answers, scaled, parts.validation)
-    return Trained(school.weights(), scaling, tuple(curve), opinions)
+    for school in schools:
+        school.centre()
+    opinions = asked(answers, scaled, parts.validation)
+    return Trained(tuple(s.weights() for s in schools), scaling, tuple(curve), opinions)
 
 
 def asked(answers: Callable[[F32], F32], x: F32, rows: range) -> F64:
@@ -108,14 +110,15 @@ def asked(answers: Callable[[F32], F32], x: F32, rows: range) -> F64:
 class _School:
     """A network, its lessons, and the schedule that it learns them by."""
 
-    def __init__(self, net: Net, x: F32, y: F64, seed: int, epochs: int) -> None:
-        self.net, self.x, self.dice = net, x, np.random.default_rng(seed)
+    def __init__(self, x: F32, y: F64, seed: int, epochs: int) -> None:
+        torch.manual_seed(seed)
+        self.net, self.x, self.dice = Net(x.shape[-1]), x, np.random.default_rng(seed)
         self.known = ~np.isnan(y)
         # What all candles of the past had in common is drift: exposure to it is not skill.
         self.y = np.where(self.known, y - y[self.known].mean(), 0).astype(np.float32)
         most = len(self._stretches(0))
-        self.batch = min(BATCH_MAX, max(most // BATCHES, 1))
-        self.optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=DECAY)
+        self.batch = min(BATCH_MAX, max(most // BATCHES, BATCH_MIN))
+        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=RATE, weight_decay=DECAY)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimiser, RATE, total_steps=epochs * -(-most // self.batch), pct_start=WARM
         )
@@ -166,11 +169,12 @@ class _School:
         return loss.item()
 
 
-def _scaling(x: F32) -> Scaling:
-    """Fitted on what is taught and on nothing else."""
-    mean, spread = x.mean(axis=(0, 1), dtype=np.float64), x.std(axis=(0, 1), dtype=np.float64)
-    factor = np.where(spread > STILL, 1 / np.maximum(spread, STILL), 0)
-    return Scaling(mean.astype(np.float32), factor.astype(np.float32))
+def _mean(voices: Sequence[Callable[[F32], F32]]) -> Callable[[F32], F32]:
+    def answers(windows: F32) -> F32:
+        said: F32 = np.mean([voice(windows) for voice in voices], axis=0)
+        return said
+
+    return answers
 
 
 def _thin(rows: range, instruments: int) -> range:
