@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from rrr.core.market import INSTRUMENTS_MAX
 
+from .gate import Gate
 from .kinds import (
     CANDLES_MAX,
     MOMENT,
@@ -117,6 +118,7 @@ class Settings(Section):
     trend: Trend = Trend()
     guard: Guard = Guard()
     train: Train = Train()
+    gate: Gate = Gate()
     logs: Logs = Logs()
     live: Live = Live()
 
