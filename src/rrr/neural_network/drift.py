@@ -19,6 +19,8 @@ import numpy as np
 from .labels import CUT, F64
 
 PSI_MAX: Final = 0.25
+LATELY: Final = 336  # times of a look at what goes in: two weeks of hours
+LATELY_MAX: Final = 1_000
 ROWS_MIN: Final = 200  # fewer differ from anything by chance
 SHARE_MIN: Final = 1e-4  # an empty bin is this full
 DECILES: Final = np.arange(1, 10) / 10

@@ -88,6 +88,17 @@ def _columns(panel: Panel) -> dict[str, F64]:
     return made | _regimes(pulse, moves.known)
 
 
+def unit_returns(panel: Panel, horizon: int) -> F64:
+    """(instruments, times - WINDOW + 1), rows as those of features: the usual return of a horizon.
+
+    The root mean square of the known among the last `NORMAL` returns, times √horizon; the
+    smallest there is where prices stand still.
+    """
+    normal = _moves(panel).normal[:, WINDOW - 1 :]
+    size: F64 = normal / UNIT * np.sqrt(float(horizon))
+    return size
+
+
 @dataclass(frozen=True, slots=True)
 class Moves:
     """Returns of one candle, 0 where not known, and how large one normally is."""
