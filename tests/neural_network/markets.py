@@ -1,6 +1,7 @@
 """Markets, networks and models to test opinions with: small, seeded, with holes."""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from rrr.core.events import Close
 from rrr.core.market import Candle, Source
 from rrr.neural_network.artefact import NETWORK, Artefact, Scope, write
-from rrr.neural_network.features import FEATURES, STEPS
+from rrr.neural_network.features import CLIP, FEATURES, STEPS
+from rrr.neural_network.learned import CONFORMAL, DRIFT
 from rrr.neural_network.panel import Panel, panel_of
 from tests.builders import HOUR, START
 
@@ -96,6 +98,11 @@ def manifest(recipe: str = "a" * 64, **changes: Any) -> dict[str, Any]:
         "symbols": list(SYMBOLS),
         "seed": 1,
         "data": {"digest": "d" * 64, "begins_ms": START, "ends_ms": START + 9 * HOUR},
+        "kind": "network",
+        "training": "b" * 64,
+        "full": False,
+        "horizon": 4,
+        "calibration": {"slope": 2.0, "intercept": 0.0},
         "bps_per_unit": 20_000.0,
         "proven": False,
     } | changes
@@ -105,8 +112,20 @@ def scope(**changes: Any) -> Scope:
     return Scope("simulated", HOUR, SYMBOLS)._replace(**changes)
 
 
-def trained(models: Path, content: bytes, **changes: Any) -> Artefact:
+def known(symbols: int = len(SYMBOLS), **changes: Any) -> dict[str, bytes]:
+    """What a training knew of its own figures; `features` are distributed as nobody knows."""
+    scores = [[0.01 * n for n in range(1, 101)]] * symbols
+    bounds = {"low": [-CLIP] * len(FEATURES), "high": [CLIP] * len(FEATURES)}
+    drift = {"times": 100, "features": [None] * len(FEATURES), **bounds} | changes
+    conformal = {"alpha": 0.1, "scores": scores}
+    return {CONFORMAL: json.dumps(conformal).encode(), DRIFT: json.dumps(drift).encode()}
+
+
+def trained(
+    models: Path, content: bytes, files: dict[str, bytes] | None = None, **changes: Any
+) -> Artefact:
     """A model whose recipe is what is said of it."""
     said = manifest(**changes)
-    recipe = hashlib.sha256(content + repr(sorted(said.items())).encode()).hexdigest()
-    return write(models, recipe[:12], {NETWORK: content}, said | {"recipe": recipe})
+    held = {NETWORK: content, **known(len(said["symbols"])), **(files or {})}
+    recipe = hashlib.sha256(repr((sorted(said.items()), sorted(held.items()))).encode()).hexdigest()
+    return write(models, recipe[:12], held, said | {"recipe": recipe})

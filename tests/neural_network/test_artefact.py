@@ -19,6 +19,7 @@ from rrr.neural_network.artefact import (
     FILES_MAX,
     MANIFEST,
     MANIFEST_BYTES_MAX,
+    NEEDED,
     NETWORK,
     SEAL,
     Artefact,
@@ -32,10 +33,12 @@ from rrr.neural_network.artefact import (
 )
 from rrr.neural_network.features import FEATURES, FEATURES_VERSION, STEPS, WINDOW
 from tests.builders import HOUR, START
-from tests.neural_network.markets import manifest, scope, trained
+from tests.neural_network.markets import known, manifest, scope, trained
 
 RECIPE = "0123456789ab" + "c" * 52
-FILES = {NETWORK: b"a network", "report.txt": b"unproven", "metrics.json": b"{}"}
+FILES = {NETWORK: b"a network", "report.txt": b"unproven", "metrics.json": b"{}", **known()}
+
+NEEDED_FILES = dict.fromkeys(NEEDED, "x")
 
 WRITER = """
 import sys
@@ -45,7 +48,7 @@ print("begun", flush=True)
 while True:
     for n in range(9):
         recipe = f"{n:012x}" + "0" * 52
-        files = {"model.onnx": bytes(2_000_000), "report.txt": b"unproven"}
+        files = {"model.onnx": bytes(2_000_000), "report.txt": b"unproven"} | KNOWN
         write(Path(sys.argv[1]), recipe[:12], files, MANIFEST | {"recipe": recipe})
 """
 
@@ -162,14 +165,14 @@ def test_what_is_no_plain_file_is_refused(tmp_path: Path, name: str) -> None:
     "changes",
     [
         {"files": {}},
-        {"files": {NETWORK: "x", "../../secret.txt": "x"}},
-        {"files": {NETWORK: "x", "/etc/passwd": "x"}},
-        {"files": {NETWORK: "x", MANIFEST: "x"}},
-        {"files": {NETWORK: "x", SEAL: "x"}},
-        {"files": {NETWORK: "x", ".hidden": "x"}},
-        {"files": {NETWORK: "x", "two\n.txt": "x"}},
-        {"files": {NETWORK: "x", "a.txt\n": "x"}},
-        {"files": {NETWORK: "x"} | {f"f{n}.txt": "x" for n in range(FILES_MAX)}},
+        {"files": NEEDED_FILES | {"../../secret.txt": "x"}},
+        {"files": NEEDED_FILES | {"/etc/passwd": "x"}},
+        {"files": NEEDED_FILES | {MANIFEST: "x"}},
+        {"files": NEEDED_FILES | {SEAL: "x"}},
+        {"files": NEEDED_FILES | {".hidden": "x"}},
+        {"files": NEEDED_FILES | {"two\n.txt": "x"}},
+        {"files": NEEDED_FILES | {"a.txt\n": "x"}},
+        {"files": NEEDED_FILES | {f"f{n}.txt": "x" for n in range(FILES_MAX)}},
         {"files": [NETWORK]},
         {"bps_per_unit": -1},
         {"bps_per_unit": 1e300},
@@ -177,7 +180,12 @@ def test_what_is_no_plain_file_is_refused(tmp_path: Path, name: str) -> None:
         {"bps_per_unit": "1"},
         {"symbols": "BTC-USD"},
         {"data": None},
-        {"format": 2},
+        {"format": 1},
+        {"kind": "oracle"},
+        {"horizon": 0},
+        {"calibration": None},
+        {"calibration": {"slope": -1.0, "intercept": 0.0}},
+        {"calibration": {"slope": 1.0, "intercept": 31.0}},
         {"steps": STEPS + 1},
         {"features": list(FEATURES[::-1])},
     ],
@@ -297,7 +305,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_a_writer_killed_at_any_moment_leaves_whole_models_only(
     tmp_path: Path, moment: int
 ) -> None:
-    text = f"MANIFEST = {manifest()!r}\n{WRITER}"
+    text = f"MANIFEST = {manifest()!r}\nKNOWN = {known()!r}\n{WRITER}"
     writer = subprocess.Popen(
         [sys.executable, "-c", text, str(tmp_path)], stdout=subprocess.PIPE, env=os.environ
     )

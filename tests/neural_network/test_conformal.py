@@ -13,7 +13,7 @@ from rrr.neural_network.conformal import (
     MISSES,
     RATE,
     SCORES_MIN,
-    WINDOW,
+    SCORES_MAX,
     Conformal,
     Interval,
     ask,
@@ -61,8 +61,8 @@ def test_with_too_few_scores_it_says_nothing_and_its_level_rests() -> None:
 
 def test_a_level_that_no_score_is_rare_enough_for_has_no_interval() -> None:
     assert not ask(begun(SCORES_MIN, 0.03), 0.0).known
-    assert not ask(begun(WINDOW, -RATE), 0.0).known
-    assert ask(begun(WINDOW, 1.0), 0.0) == Interval(0.0, -1.0, 1.0)
+    assert not ask(begun(SCORES_MAX, -RATE), 0.0).known
+    assert ask(begun(SCORES_MAX, 1.0), 0.0) == Interval(0.0, -1.0, 1.0)
 
 
 @pytest.mark.parametrize("broken", [nan, inf, -inf])
@@ -84,8 +84,8 @@ def test_a_miss_moves_the_level_down_and_a_hit_up() -> None:
 
 
 def test_only_the_last_scores_are_remembered() -> None:
-    _, state = walk(Conformal(), np.zeros(2 * WINDOW), outcomes(1, 2 * WINDOW), 1)
-    assert state.scores == tuple(np.abs(outcomes(1, 2 * WINDOW))[-WINDOW:].tolist())
+    _, state = walk(Conformal(), np.zeros(2 * SCORES_MAX), outcomes(1, 2 * SCORES_MAX), 1)
+    assert state.scores == tuple(np.abs(outcomes(1, 2 * SCORES_MAX))[-SCORES_MAX:].tolist())
 
 
 @pytest.mark.parametrize("delay", [1, 4, 16])
@@ -122,14 +122,14 @@ def test_no_market_makes_it_miss_more_than_the_law_allows(came: list[float], del
 def test_a_market_that_always_grows_wilder_is_still_held() -> None:
     came = outcomes(3, 6_000) * 1.001 ** np.arange(6_000)
     asked, state = walk(Conformal(), np.zeros(6_000), came, 1)
-    stays = Conformal(MISSES, tuple(np.abs(came[:WINDOW]).tolist()))
+    stays = Conformal(MISSES, tuple(np.abs(came[:SCORES_MAX]).tolist()))
     assert covered([ask(stays, 0.0)] * 6_000, came) < 0.5
     assert covered(asked, came) == pytest.approx(1 - MISSES, abs=0.01)
     assert state.alpha < MISSES
 
 
 def test_outcomes_that_are_always_as_said_leave_a_level_that_can_come_back() -> None:
-    _, state = walk(begun(WINDOW), np.zeros(4_000), np.zeros(4_000), 1)
+    _, state = walk(begun(SCORES_MAX), np.zeros(4_000), np.zeros(4_000), 1)
     assert state.alpha == 1
     asked, _ = walk(state, np.zeros(4_000), outcomes(1, 4_000), 1)
     assert covered(asked[1_000:], outcomes(1, 4_000)[1_000:]) == pytest.approx(0.9, abs=0.02)

@@ -17,26 +17,33 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
 from rrr.core.errors import HomeUnusable, ModelBroken, StorageFailed
 from rrr.home import synced
 
+from .calibration import LOGIT_MAX, Platt
 from .features import FEATURES, FEATURES_VERSION, STEPS, WINDOW
+from .learned import CONFORMAL, DRIFT, Learned, learned
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 NETWORK: Final = "model.onnx"
+TWIN: Final = "twin.onnx"  # the same, learned from labels shuffled in blocks of time
+NETWORKS: Final = (NETWORK, TWIN)
+NEEDED: Final = {NETWORK, CONFORMAL, DRIFT}
 MANIFEST: Final = "manifest.json"
 SEAL: Final = "manifest.sha256"  # as sha256sum writes and checks it
 OURS: Final = {MANIFEST, SEAL}
 NAME: Final = re.compile(r"[0-9a-f]{12}")
-FILE: Final = re.compile(r"[a-z][a-z0-9_]{0,40}\.[a-z0-9]{1,10}")
+FILE: Final = re.compile(r"[a-z][a-z0-9_]{0,40}\.[a-z0-9]{1,12}")
 FILES_MAX: Final = 16
 FILE_BYTES_MAX: Final = 32 << 20
 MANIFEST_BYTES_MAX: Final = 256 << 10
 BPS_PER_UNIT_MAX: Final = 1e12
+SLOPE_MAX: Final = 1e6
+HORIZON_MAX: Final = 10_000
 
 
 class Scope(NamedTuple):
@@ -53,12 +60,25 @@ class Data(msgspec.Struct, frozen=True):
     ends_ms: int  # closing time of the last candle learned from
 
 
+class Calibration(msgspec.Struct, frozen=True):
+    """Platt's two numbers; why they are nothing, where they are. It may say what they are worth."""
+
+    slope: float
+    intercept: float
+    why: str = ""
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """What every manifest says; it may say more."""
 
     format: int
     files: dict[str, str]
     recipe: str
+    kind: Literal["ridge", "boosting", "network"]
+    training: str  # the recipe of its siblings too
+    full: bool
+    horizon: int  # candles
+    calibration: Calibration
     market: str
     timeframe_ms: int
     symbols: tuple[str, ...]
@@ -96,8 +116,14 @@ class Artefact:
     id: int
     manifest: Mapping[str, Any]
     scope: Scope
+    kind: str
+    horizon: int  # candles that an opinion looks ahead
+    ends_ms: int  # closing time of the last candle learned from
     bps_per_unit: float
+    platt: Platt
+    learned: Learned
     network: bytes  # ONNX, `x` (n, STEPS, features) to `y` (n,); these bytes are the trained ones
+    twin: bytes  # the same of shuffled labels; empty where there is none
 
     @property
     def name(self) -> str:
@@ -112,7 +138,7 @@ def write(
     The caller's manifest says all that `Manifest` asks for, but the format, the hashes of the files
     and what the features are.
     """
-    assert NETWORK in files and all(map(FILE.fullmatch, files)) and OURS.isdisjoint(files)
+    assert files.keys() >= NEEDED and all(map(FILE.fullmatch, files)) and OURS.isdisjoint(files)
     assert NAME.fullmatch(name) and manifest["recipe"].startswith(name), "Named by its recipe."
     hashes = {file: hashlib.sha256(content).hexdigest() for file, content in files.items()}
     said = {**manifest, **_features(), "format": FORMAT, "files": hashes}
@@ -138,18 +164,38 @@ def load(folder: Path) -> Artefact:
     content, said, manifest = _manifest(folder)
     if not manifest.current:
         raise _broken(folder / MANIFEST, "belongs to a version that makes other features")
-    network = b""
+    held: dict[str, bytes] = {}
     for name, hashed in manifest.files.items():
-        held = _read(folder / name, FILE_BYTES_MAX)
-        if hashlib.sha256(held).hexdigest() != hashed:
+        kept = _read(folder / name, FILE_BYTES_MAX)
+        if hashlib.sha256(kept).hexdigest() != hashed:
             raise _broken(folder / name, "is not what was trained: its sha256 is another")
-        network = held if name == NETWORK else network
-    # A network that keeps its weights elsewhere names the place under this key: no hash holds them.
-    if b"location" in network:
-        raise _broken(folder / NETWORK, "keeps data outside itself")
+        if name in NEEDED | {TWIN}:
+            held[name] = kept
+    for name in NETWORKS:
+        # A network that keeps its weights elsewhere names the place so: no hash holds them.
+        if b"location" in held.get(name, b""):
+            raise _broken(folder / name, "keeps data outside itself")
+    try:
+        about = learned(held[CONFORMAL], held[DRIFT], len(manifest.symbols))
+    except ValueError as error:
+        name, _, how = str(error).partition(" ")
+        raise _broken(folder / name, how) from error
     identity = int.from_bytes(hashlib.sha256(content).digest()[:6], "big")
     assert identity, "0 is the baseline."
-    return Artefact(folder, identity, said, manifest.scope, manifest.bps_per_unit, network)
+    return Artefact(
+        folder,
+        identity,
+        said,
+        manifest.scope,
+        manifest.kind,
+        manifest.horizon,
+        manifest.data.ends_ms,
+        manifest.bps_per_unit,
+        Platt(manifest.calibration.slope, manifest.calibration.intercept),
+        about,
+        held[NETWORK],
+        held.get(TWIN, b""),
+    )
 
 
 def find(models: Path, recipe: str) -> Artefact | None:
@@ -233,12 +279,17 @@ def _manifest(folder: Path) -> tuple[bytes, dict[str, Any], Manifest]:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _broken(path, f"cannot be read: {str(error).rstrip('.')}") from error
     names = manifest.files
-    if NETWORK not in names or OURS & names.keys() or not all(map(FILE.fullmatch, names)):
+    if not names.keys() >= NEEDED or OURS & names.keys() or not all(map(FILE.fullmatch, names)):
         raise _broken(path, "names files that no training writes")
     if len(names) > FILES_MAX:
         raise _broken(path, f"names {len(names)} files, a model has at most {FILES_MAX}")
     if not 0 <= manifest.bps_per_unit <= BPS_PER_UNIT_MAX:
         raise _broken(path, f"says bps_per_unit is {manifest.bps_per_unit}")
+    slope, intercept = manifest.calibration.slope, manifest.calibration.intercept
+    if not (0 <= slope <= SLOPE_MAX and abs(intercept) <= LOGIT_MAX):
+        raise _broken(path, f"says its calibration is {slope} and {intercept}")
+    if not 0 < manifest.horizon <= HORIZON_MAX:
+        raise _broken(path, f"says its horizon is {manifest.horizon} candles")
     return content, said, manifest
 
 

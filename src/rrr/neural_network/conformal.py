@@ -2,8 +2,8 @@
 
 Adaptive conformal inference (Gibbs and Candès, 2021), one state for each instrument and horizon: a
 score is |outcome − mean|, the interval reaches as far as the ⌈(n+1)(1−α)⌉-th smallest of the last
-`WINDOW` scores, and each outcome moves α by γ (target − missed), to 1 at most. Whatever the market
-does, and however late outcomes come, of T the share that is missed is above the target by at most
+`SCORES_MAX` scores, and each outcome moves α by γ (target − missed), to 1 at most. Whatever the
+market does, and however late outcomes come, of T the share that is missed is above the target by at most
 (α₁ + γ · delay) ÷ (γT).
 
 Who is asked with too few scores says ±∞, and α rests; what is not finite changes nothing. `ask` and
@@ -20,7 +20,7 @@ from .labels import F64
 
 MISSES: Final = 0.1  # the share of outcomes that may be outside: the target of α
 RATE: Final = 0.005  # γ
-WINDOW: Final = 500
+SCORES_MAX: Final = 500
 SCORES_MIN: Final = 30
 
 
@@ -61,7 +61,7 @@ def step(state: Conformal, asked: Interval, outcome: float) -> Conformal:
     if len(scores) >= SCORES_MIN:
         missed = not asked.low <= outcome <= asked.high
         alpha = min(alpha + RATE * (MISSES - missed), 1.0)
-    return Conformal(alpha, (*scores, abs(outcome - asked.mean))[-WINDOW:])
+    return Conformal(alpha, (*scores, abs(outcome - asked.mean))[-SCORES_MAX:])
 
 
 def walk(

@@ -1,4 +1,4 @@
-"""What a forecast is worth to an account is one function, asked by trading, backtest and gate alike.
+"""What a forecast is worth to an account is one function: trading, backtest and gate ask it.
 
 Numbers of one close or of years enter, whole basis points leave. Only + − × and comparisons are
 done, one element at a time, so that a word has the same bits wherever in an array it stands. There
