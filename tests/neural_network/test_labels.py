@@ -20,9 +20,9 @@ from rrr.neural_network.labels import (
     span,
     split,
 )
+from rrr.neural_network.leaks import unsettled
 from rrr.neural_network.panel import NUMBERS, Panel
 from tests.builders import HOUR, START
-from tests.neural_network.leaks import unsettled
 from tests.neural_network.markets import panel as market
 from tests.neural_network.worlds import world
 

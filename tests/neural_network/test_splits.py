@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rrr.core.errors import ModelBroken
 from rrr.neural_network.features import F32, WINDOW
 from rrr.neural_network.labels import F64, LOOKBACK, Spans, embargo, labels, returns, sides
+from rrr.neural_network.leaks import foresees, peeks, remembers, unsettled
 from rrr.neural_network.splits import (
     FIRST,
     FOLDS,
@@ -20,15 +21,7 @@ from rrr.neural_network.splits import (
     stretches,
     walk_forward,
 )
-from tests.neural_network.leaks import (
-    early_labels,
-    foresees,
-    leaky_features,
-    leaky_labels,
-    peeks,
-    remembers,
-    unsettled,
-)
+from tests.neural_network.leaks import early_labels, leaky_features, leaky_labels
 from tests.neural_network.markets import panel
 from tests.neural_network.worlds import world
 
