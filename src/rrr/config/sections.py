@@ -257,7 +257,36 @@ class Train(Section):
         8_760, "candles", 100, 1_000_000, "How much history before the market begins is asked for."
     )
     epochs: int = whole(8, "epochs", 1, 1_000, "How often it looks at each window.")
+    patience_epochs: int = whole(
+        0,
+        "epochs",
+        0,
+        1_000,
+        "After so many that were no better it stops and keeps the best; 0: it learns them all.",
+    )
     minutes_max: int = whole(30, "minutes", 1, 1_440, "A training that takes longer is given up.")
+    every_hours: int | None = Field(
+        None,
+        ge=0,
+        le=100_000,
+        description="How old a model becomes before another is made; 0: any age, none: a day of"
+        " an exchange's candles of an hour or more.",
+        json_schema_extra={"unit": "hours", "allowed": "a whole number from 0 to 100000"},
+    )
+    gap_hours: int = whole(
+        6, "hours", 1, 100_000, "The least time between two trainings, whatever drifts or fails."
+    )
+
+
+class Shadows(Section):
+    """Paper books beside the principal one: what luck, holding and noise make of the same market."""
+
+    enabled: bool | None = setting(
+        None,
+        "",
+        "true or false",
+        "Whether they run; none: where a model or strategy trades at a human pace.",
+    )
 
 
 class Logs(Section):

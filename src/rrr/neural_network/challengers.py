@@ -37,13 +37,7 @@ class Challenger:
     name: str
     network: bytes  # ONNX, `x` (n, STEPS, features) to `y` (n,)
     settings: dict[str, float]
-
-
-def challengers(
-    x: F32, y: F64, parts: Split, horizon: int, seed: int
-) -> tuple[Challenger, Challenger]:
-    """The simplest first, of what `network.learn` learns from."""
-    return ridge(x, y, parts, horizon), boosting(x, y, parts, seed)
+    weights: dict[str, NDArray[Any]]
 
 
 def ridge(x: F32, y: F64, parts: Split, horizon: int) -> Challenger:
@@ -61,7 +55,8 @@ def ridge(x: F32, y: F64, parts: Split, horizon: int) -> Challenger:
         "bias": np.array([-taught.inputs.mean(axis=0) @ weights], np.float32),
     }
     line = [helper.make_node("Gemm", ["seen", "weights", "bias"], ["units"])]
-    return Challenger("ridge", _graph(line, scaling, held), {"penalty": penalty})
+    network = _graph(line, scaling, held)
+    return Challenger("ridge", network, {"penalty": penalty}, held | _seen(scaling)._asdict())
 
 
 def boosting(x: F32, y: F64, parts: Split, seed: int) -> Challenger:
@@ -80,7 +75,8 @@ def boosting(x: F32, y: F64, parts: Split, seed: int) -> Challenger:
         "nothing": np.array(0, np.float32),
         "inputs": np.array([1], np.int64),
     }
-    return Challenger("boosting", _graph(nodes, scaling, held), {"trees": TREES})
+    network, kept = _graph(nodes, scaling, held), _seen(scaling)._asdict()
+    return Challenger("boosting", network, {"trees": TREES}, forest.arrays() | kept)
 
 
 def inputs(x: F32, rows: range) -> F32:

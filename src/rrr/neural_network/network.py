@@ -1,22 +1,24 @@
 """A small recurrent network learns from every row of long stretches, and is judged as it serves.
 
 Served, it sees `STEPS` rows from a state of zeros. In training it reads longer stretches, and after
-`BURN` rows, when the zeros are forgotten, every row is a lesson. The schedule is short and fixed
-and no epoch is chosen, so validation rows decide nothing: they are only looked at, for the curve.
-Networks that differ in their seed alone learn side by side, and their mean is the opinion. This
-file alone knows torch.
+`BURN` rows, when the zeros are forgotten, every row is a lesson. Without patience the schedule is
+fixed and no epoch is chosen: the rows that judge are only looked at, for the curve. With patience
+they say when to stop and which weights are kept, and whoever asks for it takes them from the rows
+that teach. Networks that differ in their seed alone learn side by side, and their mean is the
+opinion. This file alone knows torch.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import Final, NamedTuple
 
 import numpy as np
 import torch
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from .asking import Answers, asked, thin
 from .evidence import correlation
 from .features import F32, STEPS
 from .graph import Scaling
@@ -27,28 +29,35 @@ BURN: Final = 24  # rows read before the first lesson of a stretch
 LESSONS: Final = 72  # rows that teach, after them
 BATCHES: Final = 36  # an epoch of little data has about so many: steps teach, more than epochs
 BATCH_MIN: Final = 4  # stretches
-BATCH_MAX: Final = 32
+BATCH_MAX: Final = 128
 RATE: Final = 4e-3
 DECAY: Final = 1.0
 WARM: Final = 0.2  # of the schedule, in which the rate rises
 DELTA: Final = 2.0  # beyond it a miss no longer counts by its square
 GRADIENT_MAX: Final = 1.0
-WINDOWS: Final = 4096  # asked at once
 GLANCE: Final = 8192  # windows that a look at a part takes at most
 NEXT: Final = 1_000_003  # from the seed of one network to that of the next
 
 
 class Epoch(NamedTuple):
     loss: float
-    validation_ic: float
+    validation_ic: float  # 0 where there is nothing to look at
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
     weights: tuple[dict[str, F32], ...]  # of each network, as torch names them
     scaling: Scaling
-    curve: tuple[Epoch, ...]
-    opinions: F64  # (instruments, validation rows)
+    curves: tuple[tuple[Epoch, ...], ...]  # of each network
+    looked: range  # rows of those that judge
+    opinions: F64  # (instruments, looked)
+
+    @property
+    def curve(self) -> tuple[Epoch, ...]:
+        """Their mean."""
+        return tuple(
+            Epoch(*np.mean(epochs, axis=0).tolist()) for epochs in zip(*self.curves, strict=True)
+        )
 
 
 class Net(nn.Module):
@@ -70,41 +79,57 @@ def learn(
     parts: Split,
     seed: int,
     epochs: int,
-    told: Callable[[int, Epoch], None],
+    told: Callable[[int, float], None],
     nets: int = 1,
+    patience: int = 0,
 ) -> Trained:
-    """Features (instruments, rows, features), labels (instruments, rows) with NaN for unknown."""
+    """Features (instruments, rows, features), labels (instruments, rows) with NaN for unknown.
+
+    `told` hears each epoch's number, and the IC of their mean on the rows that judge: NaN of none.
+    """
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(1)
     end = parts.training.stop
     scaling = Scaling.fitted(x[:, :end])
     scaled = scaling.of(x)
     seeds = [seed + NEXT * number for number in range(nets)]
-    schools = [_School(scaled[:, :end], y[:, :end], seed, epochs) for seed in seeds]
-    answers = _mean([school.answers for school in schools])
-    judged = _thin(parts.validation, len(x))
-    curve = []
+    schools = [_School(scaled[:, :end], y[:, :end], each, epochs) for each in seeds]
+    looked = thin(parts.validation, len(x), GLANCE)
+    truth, curves, best = y[:, looked], [], _Best()
     for number in range(1, epochs + 1):
-        loss = float(np.mean([school.epoch() for school in schools]))
-        seen = asked(answers, scaled, judged)
-        curve.append(Epoch(loss, correlation(seen, y[:, judged])))
-        told(number, curve[-1])
+        losses = [school.epoch() for school in schools]
+        seen = [asked(school.answers, scaled, looked) for school in schools]
+        ic = correlation(np.mean(seen, axis=0), truth) if looked else nan
+        curves.append([Epoch(*pair) for pair in zip(losses, _ics(seen, truth), strict=True)])
+        told(number, ic)
+        if patience and best.is_past(patience, number, ic, schools):
+            break
+    best.restore(schools)
     for school in schools:
         school.centre()
-    opinions = asked(answers, scaled, parts.validation)
-    return Trained(tuple(s.weights() for s in schools), scaling, tuple(curve), opinions)
+    opinions = asked(_mean([school.answers for school in schools]), scaled, looked)
+    weights = tuple(school.weights() for school in schools)
+    return Trained(weights, scaling, tuple(zip(*curves, strict=True)), looked, opinions)
 
 
-def asked(answers: Callable[[F32], F32], x: F32, rows: range) -> F64:
-    """What a network says at these rows as it serves: (instruments, rows)"""
-    windows = sliding_window_view(x, STEPS, axis=1).swapaxes(2, 3)
-    at = np.array(rows) - (STEPS - 1)
-    said = [
-        answers(np.ascontiguousarray(windows[number, at[first : first + WINDOWS]]))
-        for number in range(len(x))
-        for first in range(0, len(at), WINDOWS)
-    ]
-    return np.concatenate(said).reshape(len(x), len(rows)).astype(np.float64)
+class _Best:
+    """The weights of the epoch that was right most, where an epoch is chosen."""
+
+    def __init__(self) -> None:
+        self.ic, self.number = -np.inf, 0
+        self.weights: list[dict[str, F32]] = []
+
+    def is_past(self, patience: int, number: int, ic: float, schools: "Sequence[_School]") -> bool:
+        """Whether so many epochs were no better than an earlier one."""
+        if ic > self.ic:
+            self.ic, self.number = ic, number
+            self.weights = [school.weights() for school in schools]
+        return number - self.number >= patience
+
+    def restore(self, schools: "Sequence[_School]") -> None:
+        if self.weights:
+            for school, weights in zip(schools, self.weights, strict=True):
+                school.take(weights)
 
 
 class _School:
@@ -133,7 +158,7 @@ class _School:
 
     def centre(self) -> None:
         """Let the mean opinion on what was taught be none."""
-        rows = _thin(range(STEPS - 1, self.x.shape[1]), len(self.x))
+        rows = thin(range(STEPS - 1, self.x.shape[1]), len(self.x), GLANCE)
         mean = float(asked(self.answers, self.x, rows).mean())
         with torch.no_grad():
             self.net.head.bias.sub_(mean)
@@ -145,7 +170,11 @@ class _School:
         return said
 
     def weights(self) -> dict[str, F32]:
-        return {name: weight.numpy() for name, weight in self.net.state_dict().items()}
+        """A copy."""
+        return {name: weight.numpy().copy() for name, weight in self.net.state_dict().items()}
+
+    def take(self, weights: dict[str, F32]) -> None:
+        self.net.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
 
     def _stretches(self, offset: int) -> NDArray[np.int64]:
         """(stretches, 2): an instrument, and the row at which the stretch begins"""
@@ -169,7 +198,7 @@ class _School:
         return loss.item()
 
 
-def _mean(voices: Sequence[Callable[[F32], F32]]) -> Callable[[F32], F32]:
+def _mean(voices: Sequence[Answers]) -> Answers:
     def answers(windows: F32) -> F32:
         said: F32 = np.mean([voice(windows) for voice in voices], axis=0)
         return said
@@ -177,6 +206,5 @@ def _mean(voices: Sequence[Callable[[F32], F32]]) -> Callable[[F32], F32]:
     return answers
 
 
-def _thin(rows: range, instruments: int) -> range:
-    """Some of the rows, evenly, where there are more than a glance takes."""
-    return rows[:: -(-len(rows) * instruments // GLANCE) or 1]
+def _ics(seen: Sequence[F64], truth: F64) -> list[float]:
+    return [correlation(each, truth) for each in seen]

@@ -3,9 +3,11 @@
 Every figure on it stands in `metrics.json` too; the page adds only words.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
 
 from .evidence import FULL_IC, Evidence
 from .features import FEATURES, STEPS, WINDOW
@@ -14,20 +16,22 @@ from .labels import Split, embargo
 
 STAR: Final = 0.005  # of IC in the learning curve
 STARS_MAX: Final = 40
+TOLD: Final = 8  # features, those that were worth most
 
 
 def report(
-    job: Job, parts: Split, taught: int, curve: Sequence[tuple[float, float]], evidence: Evidence
+    job: Job,
+    parts: Split,
+    taught: int,
+    evidence: Evidence,
+    manifest: Mapping[str, Any],
+    figures: Mapping[str, Any],
 ) -> str:
-    """`taught`: how many labels the network learned from; `curve`: loss and IC of each epoch."""
-    rows = "\n".join(
-        f"  {number:>5}  {loss:.4f}  {ic:+.4f}  {_stars(ic)}".rstrip()
-        for number, (loss, ic) in enumerate(curve, 1)
-    )
+    """`taught`: how many labels it learned from; the rest is what the files will hold."""
     panel, gap = job.panel, embargo(job.horizon)
     word = f"{evidence.weight_ratio:.0%} of full conviction"
     return f"""\
-A model for {job.market}: {", ".join(job.symbols)}
+A model ({manifest["kind"]}) for {job.market}: {", ".join(job.symbols)}
 
 UNPROVEN. What it showed, it showed once, on the candles after those it learned from, before costs.
 Whether it earns anything, and more than simpler rules do, this page does not say.
@@ -45,10 +49,56 @@ Whether it earns anything, and more than simpler rules do, this page does not sa
                  instruments move together, and so these count as {evidence.rows_effective:,.0f})
   its word       {word}: the IC beyond its error, over {FULL_IC}
                  {_verdict(evidence)}
+  probability    {_probability(manifest["calibration"])}
+{_curve(job, figures["curves"])}{_walk(manifest, figures)}"""
 
-  epoch    loss       IC on the candles that judge; no epoch is chosen, the last one counts
-{rows}
-"""
+
+def _probability(calibration: Mapping[str, Any]) -> str:
+    if why := calibration.get("why"):
+        return f"a half, always: {why}"
+    return (
+        f"off by {calibration['ece']:.3f} on average, chance is {calibration['ece_noise']:.3f}"
+        f" ({calibration['rows']:,} rows)"
+    )
+
+
+def _curve(job: Job, curves: Sequence[Any]) -> str:
+    if not curves:
+        return ""
+    chosen = "the last one counts; no epoch is chosen"
+    where = "the candles that judge"
+    if job.patience:
+        chosen, where = "the best one counts", "the last of the candles that teach"
+    rows = "".join(
+        f"  {number:>5}  {loss:.4f}  {ic:+.4f}  {_stars(ic)}".rstrip() + "\n"
+        for number, (loss, ic) in enumerate(np.mean(curves, axis=0).tolist(), 1)
+    )
+    return f"\n  epoch    loss       IC on {where}: {chosen}\n{rows}"
+
+
+def _walk(manifest: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
+    """What the folds showed."""
+    if not manifest["full"]:
+        return ""
+    rows = "".join(
+        f"  {_utc(each['begins_ms'])}  {each['ic']:+.4f} ± {each['ic_error']:.4f}"
+        f"  {_stars(each['ic'])}".rstrip()
+        + "\n"
+        for each in manifest["folds"]
+    )
+    kinds = "".join(
+        f"  {kind:<10}"
+        + "".join(f"  {ahead:>3}: {np.mean(ics):+.4f}" for ahead, ics in by.items())
+        + "\n"
+        for kind, by in figures["ic"].items()
+    )
+    worth = sorted(figures["importance"].items(), key=lambda pair: -pair[1])[:TOLD]
+    features = "".join(f"  {name:<18}{fall:+.4f}\n" for name, fall in worth)
+    return (
+        f"\n  a test from        IC, of what was learned before it\n{rows}"
+        f"\n  mean IC of all tests, by kind and by candles ahead\n{kinds}"
+        f"\n  feature           fall of the IC when it comes from other times\n{features}"
+    )
 
 
 def _verdict(evidence: Evidence) -> str:

@@ -1,48 +1,41 @@
 """Training is a process of its own: it takes what the market's house leaves over, and dies with it.
 
 `python -m rrr.neural_network.train_child FOLDER` reads the job in the folder, tells its progress in
-lines of JSON, and leaves a whole artefact beside the folder, or nothing. It is done at low
-priority on one thread; when its standard input ends, or its memory passes the job's bound, it ends.
+lines of JSON, and leaves whole artefacts beside the folder, or none. It is done at low priority on
+one thread; when its standard input ends, or its memory passes the job's bound, it ends. A full
+training keeps each piece that it finished, and begun again goes on from there.
 """
 
-import json
 import os
 import resource
 import select
 import sys
 import threading
-import time
-from collections.abc import Callable
-from dataclasses import asdict
-from importlib import metadata
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 
 from rrr.core.errors import ModelBroken, RRRError
 
+from . import study
 from .artefact import Artefact, write
-from .evidence import judge
-from .features import F32, STEPS, WINDOW, features
-from .graph import graph
+from .bundle import Studied, bundles
+from .course import Course, Progress
+from .features import WINDOW, features
+from .folding import Parts, parted, rows_of
 from .job import ROWS_MIN, Job, needed
 from .labels import F64, VALIDATION_PERCENT, Split, labels, split
-from .report import report
+from .study import Lessons
+from .unfinished import Tensors, Unfinished
+
+__all__ = ["Progress", "Refusal", "main", "train"]
 
 NICE: Final = 10
 LOOK_S: Final = 0.2  # between two looks at the memory
-APART: Final = 1e-5  # of a label's unit: what two reckonings of one network may differ by
-DECIMALS: Final = 6  # of a figure for people
-
-
-class Progress(msgspec.Struct, frozen=True, tag="progress"):
-    phase: str  # reading, learning, judging, writing
-    epoch: int
-    epochs: int
-    validation_ic: float | None
-    seconds: float
+WORK: Final = {"ridge": 1.0, "boosting": 11.0, "network": 1.7}  # of as many rows; of each epoch
 
 
 class Refusal(msgspec.Struct, frozen=True, tag="refusal"):
@@ -53,110 +46,123 @@ class Refusal(msgspec.Struct, frozen=True, tag="refusal"):
 
 
 def main(folder: Path) -> int:
-    begun = time.monotonic()
     os.nice(NICE)
     job = Job.load(folder)
     _bound_cpu(job.seconds_max)
     threading.Thread(target=_watch, args=(job.memory_mb_max,), daemon=True).start()
-
-    def tell(phase: str, epoch: int = 0, ic: float | None = None) -> None:
-        _say(Progress(phase, epoch, job.epochs, ic, round(time.monotonic() - begun, 1)))
-
     try:
-        train(job, folder.parent, tell)
+        train(job, folder.parent, Course(job.epochs, job.folds, _say))
     except RRRError as error:
         _say(Refusal(error.what, error.advice))
         return error.exit_code
     return 0
 
 
-def train(job: Job, models: Path, tell: Callable[..., None]) -> Artefact:
-    """Learn, judge what was learned by the very graph that will serve, and put it in its place."""
-    tell("reading")
-    x, y = features(job.panel), labels(job.panel, job.horizon)[:, WINDOW - 1 :]
-    parts = split(range(STEPS - 1, x.shape[1] - job.horizon), job.horizon)
-    taught = _enough(y, parts, job.horizon)
-    from .network import asked, learn
-
-    trained = learn(
-        x,
-        y,
-        parts,
-        job.seed,
-        job.epochs,
-        lambda epoch, seen: tell("learning", epoch, seen.validation_ic),
-    )
-    tell("judging", job.epochs, trained.curve[-1].validation_ic)
-    network = graph(trained.weights, *trained.scaling)
-    opinions = asked(_served(network), x, parts.validation)
-    _agree(opinions, trained.opinions)
-    evidence = judge(opinions, y[:, parts.validation], job.horizon)
-    tell("writing", job.epochs, evidence.ic)
-    metrics = {
-        "evidence": {name: round(value, DECIMALS) for name, value in asdict(evidence).items()},
-        "labels_taught": taught,
-        "curve": [[round(figure, DECIMALS) for figure in epoch] for epoch in trained.curve],
-    }
-    files = {
-        "model.onnx": network,
-        "metrics.json": json.dumps(metrics, sort_keys=True, indent=1).encode() + b"\n",
-        "report.txt": report(job, parts, taught, trained.curve, evidence).encode(),
-    }
-    recipe, panel = job.recipe(), job.panel
-    manifest = {
-        "recipe": recipe,
-        "market": job.market,
-        "timeframe_ms": panel.timeframe_ms,
-        "symbols": job.symbols,
-        "seed": job.seed,
-        "horizon": job.horizon,
-        "data": {
-            "digest": panel.digest(),
-            "begins_ms": int(panel.opened_at_ms[0]),
-            "ends_ms": int(panel.opened_at_ms[-1]) + panel.timeframe_ms,
-        },
-        "metrics": metrics["evidence"],
-        "bps_per_unit": evidence.bps_per_unit,
-        "made_with": {name: metadata.version(name) for name in ("torch", "onnx", "numpy")},
-        "proven": False,
-    }
-    return write(models, recipe[:12], files, manifest)
+def train(job: Job, models: Path, course: Course) -> tuple[Artefact, ...]:
+    """Learn, judge what was learned by the very graphs that will serve, and put them in place."""
+    course.tell("reading")
+    recipe = job.recipe()
+    kept = Unfinished(models, recipe, job.full)
+    given = Lessons(features(job.panel), labels(job.panel, job.horizon)[:, WINDOW - 1 :], job)
+    parts = split(rows_of(job.panel, job.horizon), job.horizon)
+    folds = parted(job.panel, job.horizon, job.folds) if job.full else ()
+    for fold in folds:
+        _enough(given.y, fold.split, job)
+    taught = _enough(given.y, parts, job)
+    done = _studied(given, parts, folds, taught, course, kept)
+    course.all_learned()
+    made = bundles(done)
+    course.ic = next(each.evidence.ic for each in made if each.manifest["serves"])
+    course.tell("writing")
+    written = [
+        write(models, each.manifest["recipe"][:12], each.files, each.manifest) for each in made
+    ]
+    kept.clear()
+    return tuple(written)
 
 
-def _enough(y: F64, parts: Split, horizon: int) -> int:
+class Piece(NamedTuple):
+    name: str
+    kind: str
+    twin: bool
+    fold: int  # from 1 on; 0 is the model that serves
+    work: float
+
+
+def _studied(
+    given: Lessons,
+    parts: Split,
+    folds: tuple[Parts, ...],
+    taught: int,
+    course: Course,
+    kept: Unfinished,
+) -> Studied:
+    """Each piece, found or made."""
+    pieces = _pieces(given.job, parts, folds)
+    found = frozenset(piece.name for piece in pieces if kept.has(piece.name))
+    course.plan({piece.name: piece.work for piece in pieces}, found)
+    made: dict[Piece, Tensors] = {}
+    for piece in pieces:
+        if piece.name not in found:
+            course.begin(piece.name, piece.kind, piece.fold)
+        rows = folds[piece.fold - 1] if piece.fold else parts
+        made[piece] = kept.piece(piece.name, partial(_learn, given, piece, rows, course))
+        if piece.name not in found:
+            course.end()
+    walked: dict[tuple[str, bool], list[Tensors]] = {}
+    for piece, tensors in made.items():
+        if piece.fold:
+            walked.setdefault((piece.kind, piece.twin), []).append(tensors)
+    final = {(piece.kind, piece.twin): made[piece] for piece in pieces if not piece.fold}
+    return Studied(given, parts, folds, walked, final, taught)
+
+
+def _learn(given: Lessons, piece: Piece, rows: Parts | Split, course: Course) -> Tensors:
+    if isinstance(rows, Parts):
+        return study.walked(piece.kind, given, rows, piece.twin, course.learned)
+    # Whoever waits for a quick training is told of its model, and not of the model's twin.
+    told = course.learned if given.job.full or not piece.twin else _unheard
+    return study.final(piece.kind, given, rows, piece.twin, told)
+
+
+def _pieces(job: Job, parts: Split, folds: tuple[Parts, ...]) -> list[Piece]:
+    """Fold by fold, then what serves; a quick training's twin is ridge, which takes no time."""
+    kinds = [(kind, twin) for kind in job.kinds for twin in (False, True)]
+    if not job.full:
+        kinds = [(job.kinds[0], False), ("ridge", True)]
+    times = {"network": job.epochs * job.nets}
+    every: list[tuple[int, Parts | Split]] = [*enumerate(folds, 1), (0, parts)]
+    return [
+        Piece(
+            f"fold{number}-{kind}{'-twin' * twin}" if number else f"final-{kind}{'-twin' * twin}",
+            kind,
+            twin,
+            number,
+            len(rows.training) * WORK[kind] * times.get(kind, 1),
+        )
+        for number, rows in every
+        for kind, twin in kinds
+    ]
+
+
+def _unheard(epoch: int, ic: float) -> None:
+    """Nobody listens."""
+
+
+def _enough(y: F64, parts: Split, job: Job) -> int:
     """How many labels teach; holes may have left too few of them."""
     taught, judged = (int((~np.isnan(y[:, part])).sum()) for part in parts)
     least = ROWS_MIN * (100 - VALIDATION_PERCENT) // 100, ROWS_MIN * VALIDATION_PERCENT // 100
+    if job.full:  # the first of the folds is the shortest
+        least = least[0] // 2, least[1] // 2
     if taught < least[0] or judged < least[1]:
         raise ModelBroken(
             f"Too many candles are missing to train on: {taught:,} labels to learn from and "
             f"{judged:,} to judge by are left, {least[0]:,} and {least[1]:,} are needed.",
-            f"Give it a history with fewer holes, at least {needed(horizon):,} candles in a row.",
+            "Give it a history with fewer holes, at least "
+            f"{needed(job.horizon, job.folds):,} candles in a row.",
         )
     return taught
-
-
-def _served(network: bytes) -> Callable[[F32], F32]:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
-
-    def answers(windows: F32) -> F32:
-        said: F32 = session.run(["y"], {"x": windows})[0]
-        return said
-
-    return answers
-
-
-def _agree(served: F64, learned: F64) -> None:
-    apart = float(np.abs(served - learned).max())
-    if not apart <= APART:
-        raise ModelBroken(
-            f"The network says one thing in torch and another in onnxruntime, {apart:.1g} apart.",
-            "Install the versions that this program names: scripts/start does.",
-        )
 
 
 def _bound_cpu(seconds: int) -> None:

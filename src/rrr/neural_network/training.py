@@ -1,8 +1,8 @@
 """Training never disturbs what serves: a child process makes the model, and this one only listens.
 
 The child works on one thread at low priority, in a folder that is swept whatever happens; a whole
-model is renamed into its place or nothing is. A training that stands for the same recipe is not
-repeated. The child ends with its parent, when it is cancelled, or at the bounds of its job; how it
+model is renamed into its place or nothing is. What stands for the same recipe is not made
+again. The child ends with its parent, when it is cancelled, or at the bounds of its job; how it
 ended is told in words. Torch never enters this process.
 """
 
@@ -23,17 +23,18 @@ import msgspec
 import rrr
 from rrr.core.errors import HomeUnusable, ModelBroken, StorageFailed
 
-from . import train_child
+from . import train_child, unfinished
 from .artefact import Artefact, find, set_aside, sweep
 from .features import STEPS, WINDOW
 from .job import ROWS_MIN, Job, needed
 from .train_child import Progress, Refusal
 
-__all__ = ["Job", "Progress", "needed", "run", "train"]
+__all__ = ["Job", "Progress", "family", "needed", "run", "train"]
 
 LINE_BYTES_MAX: Final = 4096  # of progress
 TAIL_BYTES: Final = 4096  # of what the child complained of
-LIBRARIES: Final = ("torch", "onnx")
+LIBRARIES: Final = (("torch", "torch"), ("onnx", "onnx"))
+OF_FULL: Final = (("sklearn", "scikit-learn"), ("threadpoolctl", "threadpoolctl"))
 SERVES: Final = "What serves stays as it was; `rrr train` tries again."
 ONE_THREAD: Final = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
@@ -52,19 +53,27 @@ async def train(
     *,
     stop: asyncio.Event | None = None,
 ) -> Artefact:
-    """The model of this job, the one that is there or a new one; stopped, it is cancelled."""
-    recipe = await asyncio.to_thread(job.recipe)
-    kept = await asyncio.to_thread(_kept, models, recipe)
-    if kept is not None:
-        return kept
-    _possible(job)
-    with _desk(models) as desk:
-        await asyncio.to_thread(_laid, job, desk)
-        await _made(job, desk, told, stop)
-    made = await asyncio.to_thread(find, models, recipe)
-    if made is None:
+    """The model of this job that serves, the one that is there or a new one; its siblings lie
+    beside it. Stopped, it is cancelled, and a full training goes on when it is begun again.
+    """
+    kept = await asyncio.to_thread(family, job, models)
+    if kept is None:
+        _possible(job)
+        await asyncio.to_thread(unfinished.sweep, models, job.recipe())
+        with _desk(models) as desk:
+            await asyncio.to_thread(_laid, job, desk)
+            await _made(job, desk, told, stop)
+        kept = await asyncio.to_thread(family, job, models)
+    if kept is None:
         raise ModelBroken("Training ended well and left no model.", SERVES)
-    return made
+    return next(each for each in kept if each.manifest["serves"])
+
+
+def family(job: Job, models: Path) -> tuple[Artefact, ...] | None:
+    """All models of this job, the simplest first, if all are there; damaged ones are set aside."""
+    found = [_kept(models, recipe) for recipe in job.recipes().values()]
+    whole = tuple(each for each in found if each is not None)
+    return whole if len(whole) == len(found) else None
 
 
 def _kept(models: Path, recipe: str) -> Artefact | None:
@@ -76,21 +85,33 @@ def _kept(models: Path, recipe: str) -> Artefact | None:
 
 
 def _possible(job: Job) -> None:
-    for library in LIBRARIES:
+    libraries = LIBRARIES if not job.full else (*LIBRARIES, *OF_FULL)
+    for library, package in libraries:
         if find_spec(library) is None:
             raise ModelBroken(
-                f"Training needs {library}, which is not installed.",
+                f"Training needs {package}, which is not installed.",
                 "scripts/start installs it, or pip install 'rrr[train]'.",
             )
     most = int(job.panel.there.sum(axis=1).max(initial=0))
-    least = needed(job.horizon)
+    least = needed(job.horizon, job.folds)
     if most < least:
+        full = "; --quick needs far less, and proves nothing" if job.full else ""
         raise ModelBroken(
             f"{least:,} candles an instrument are needed to train on, {most:,} are there "
             f"(a feature looks back on {WINDOW}, the network on {STEPS} of them, and {ROWS_MIN} "
             "teach and judge; the rest keeps these apart).",
-            "Give it a longer history; the baseline needs far less.",
+            f"Give it a longer history{full}; the baseline needs far less.",
         )
+    if _still(job):
+        raise ModelBroken(
+            "No price ever moves in this history: there is nothing to learn.",
+            "See that the candles are those of a market.",
+        )
+
+
+def _still(job: Job) -> bool:
+    close, there = job.panel.close, job.panel.there
+    return all((close[one, here] == close[one, here][0]).all() for one, here in enumerate(there))
 
 
 @contextmanager

@@ -36,6 +36,9 @@ class Forest(NamedTuple):
     value: F32
     bias: float
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        return {name: np.asarray(column) for name, column in self._asdict().items()}
+
 
 def grow(x: F32, y: F64, seed: int) -> Forest:
     """Learn from (rows, inputs) and (rows,); the mean opinion on these rows is none."""
