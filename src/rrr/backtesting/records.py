@@ -27,7 +27,7 @@ from rrr.neural_network.strategies.strategy import Strategy
 
 EPOCH: Final = date(1970, 1, 1).toordinal()
 DIGEST: Final = 16  # characters of a day's digest that are kept
-IDLE: Final = ("speed", "guard.", "logs.")  # what decides nothing in a backtest
+IDLE: Final = ("speed", "guard.", "logs.", "gate.")  # what decides nothing in a backtest
 OF_THE_FAMILY: Final = (
     *("market", "address", "replay", "symbols", "timeframe", "from", "to", "candles", "signals"),
 )
@@ -90,14 +90,19 @@ def family_of(market: str, symbols: Sequence[str], timeframe: str) -> str:
 
 def recipe_of(strategy: Strategy, settings: Mapping[str, Mapping[str, Any]]) -> str:
     """What was chosen, in canonical text; `settings` as `config.show_json` tells them."""
+    about = {"strategy": strategy.text, "source": strategy.source}
+    return key_of(about | {"settings": chosen(settings)})
+
+
+def chosen(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Every setting that decides and is not its default."""
     usual = flat(Settings(), "json")
-    chosen = {
+    return {
         name: said["value"]
         for name, said in settings.items()
         if name in usual and not name.startswith(IDLE) and name not in OF_THE_FAMILY
         if said["value"] != usual[name]
     }
-    return key_of({"strategy": strategy.text, "source": strategy.source, "settings": chosen})
 
 
 def strategy_hash(strategy: Strategy) -> str:

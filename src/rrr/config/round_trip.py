@@ -6,6 +6,7 @@ may wait in vain costs nothing here. A sale always takes, as the policy sells.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from .schema import Settings
 from .sections import Costs
@@ -31,3 +32,15 @@ def bought_ppm(settings: Settings, symbol: str) -> int:
 
 def taken_ppm(costs: Costs) -> int:
     return costs.taker_fee_ppm + costs.half_spread_ppm + costs.slippage_ppm
+
+
+def account_of(settings: Settings, symbols: Sequence[str]) -> dict[str, Any]:
+    """All that a verdict depends on of an account, as JSON has it: costs, and how it trades."""
+    names = ("maker_fee_ppm", "taker_fee_ppm", "half_spread_ppm", "slippage_ppm")
+    costs = {one: settings.costs.of(one) for one in symbols}
+    return {
+        "costs": {one: {name: getattr(of, name) for name in names} for one, of in costs.items()},
+        "policy": settings.policy.model_dump(mode="json"),
+        "fills": settings.fills.model_dump(mode="json"),
+        "adverse_ppm": settings.gate.adverse_ppm,
+    }

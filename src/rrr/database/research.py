@@ -64,6 +64,7 @@ class Trials(NamedTuple):
     looks: int
     recipes: int  # different ones: what a verdict is deflated by
     sharpes: dict[str, float]  # of one day, by recipe, where an outcome is known
+    excesses: dict[str, float]  # ratios of a candle beyond the matched hold, where one is known
 
 
 _COLUMNS: Final = {name: f"b.{name}" for name in Run.__slots__} | {
@@ -118,7 +119,10 @@ def looked(
 
 
 def concluded(connection: sqlite3.Connection, outcomes: Mapping[int, Mapping[str, Any]]) -> None:
-    """What each trial showed, said once: `sharpe` (of one day, or None), `days`, or an `error`."""
+    """What each trial showed, said once: `sharpe` (of one day, or None), `days`, or an `error`.
+
+    Of a model also `excess`: its ratio of a candle beyond the matched hold.
+    """
     connection.executemany(
         "UPDATE trials SET outcome = ? WHERE id = ?",
         [(_json(outcome), trial) for trial, outcome in outcomes.items()],
@@ -169,12 +173,19 @@ def trials(connection: sqlite3.Connection, family: str) -> Trials:
     looks, recipes = connection.execute(
         "SELECT count(*), count(DISTINCT recipe) FROM trials WHERE family = ?", (family,)
     ).fetchone()
-    rows = connection.execute(
-        "SELECT recipe, json_extract(outcome, '$.sharpe'), max(id) FROM trials"
-        " WHERE family = ? AND json_extract(outcome, '$.sharpe') IS NOT NULL GROUP BY recipe",
-        (family,),
+    return Trials(
+        looks, recipes, _shown(connection, family, "sharpe"), _shown(connection, family, "excess")
     )
-    return Trials(looks, recipes, {recipe: float(sharpe) for recipe, sharpe, _ in rows})
+
+
+def _shown(connection: sqlite3.Connection, family: str, figure: str) -> dict[str, float]:
+    """The last outcome of each recipe that has this figure."""
+    rows = connection.execute(
+        "SELECT recipe, json_extract(outcome, ?), max(id) FROM trials"
+        " WHERE family = ? AND json_extract(outcome, ?) IS NOT NULL GROUP BY recipe",
+        (f"$.{figure}", family, f"$.{figure}"),
+    )
+    return {recipe: float(shown) for recipe, shown, _ in rows}
 
 
 def _run(row: Sequence[Any]) -> Run:

@@ -41,6 +41,7 @@ class Standing(msgspec.Struct, frozen=True):
     why: str = ""
     verdict: str = ""  # sha256 of its file; empty: no gate judged it
     serves: bool = False  # of its training the simplest that is not beaten
+    shadow_ms: int = 0  # how long it was a shadow before
 
 
 class Known(NamedTuple):
@@ -238,7 +239,10 @@ def _moved(models: Path, name: str, state: State, at_ms: int, why: str) -> Stand
 
 
 def _now(was: Standing, state: State, at_ms: int, why: str) -> Standing:
-    return msgspec.structs.replace(was, state=state, since_ms=at_ms, why=why)
+    watched_ms = max(at_ms - was.since_ms, 0) if was.state == "shadow" else 0
+    return msgspec.structs.replace(
+        was, state=state, since_ms=at_ms, why=why, shadow_ms=was.shadow_ms + watched_ms
+    )
 
 
 def _read(models: Path) -> dict[str, Standing]:
