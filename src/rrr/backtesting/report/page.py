@@ -28,7 +28,7 @@ def page(report: Report) -> str:
     """The whole file."""
     style = Html(_source("style.css"))
     script = Html("(() => {\n'use strict';\n" + "".join(map(_source, _SCRIPTS)) + "})();\n")
-    policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}"
+    policy = f"default-src 'none'; style-src {hashed(style)}; script-src {hashed(script)}"
     head = el(
         "head",
         start("meta", charset="utf-8"),
@@ -67,6 +67,11 @@ def page(report: Report) -> str:
         el("script", script),
     )
     return f"<!doctype html>\n{el('html', head, body, lang='en')}\n"
+
+
+def hashed(text: str) -> str:
+    """A style or script as a policy names it."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _banners(report: Report) -> list[Html]:
@@ -141,7 +146,3 @@ def _origin(report: Report) -> Html:
 
 def _source(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
