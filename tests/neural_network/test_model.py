@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -12,18 +12,31 @@ import pytest
 from rrr.core.errors import ModelBroken
 from rrr.core.events import Close, Signal
 from rrr.core.market import BPS
+from rrr.neural_network.abstaining import Belief, Limits, Reason, Terms
 from rrr.neural_network.features import FEATURES, features
-from rrr.neural_network.model import ABSENT, HOLES_MAX, NONSENSE, UNKNOWN, WINDOW, Model
+from rrr.neural_network.model import HOLES_MAX, WINDOW, Model
 from rrr.neural_network.panel import panel_of
 from rrr.neural_network.voice import Voice
 from tests.builders import HOUR
 from tests.neural_network.markets import SYMBOLS, closes, graph, network, trained
 
+FREE: Final = Terms(0.0, Limits(0.0, 0.0, 0.0))  # whatever is promised opens
 
-def model(models: Path, instruments: int = 3, content: bytes = b"", **changes: Any) -> Model:
+
+def model(
+    models: Path,
+    instruments: int = 3,
+    content: bytes = b"",
+    *,
+    terms: Terms = FREE,
+    belief: Belief = Belief(),
+    watched: bool = False,
+    files: dict[str, bytes] | None = None,
+    **changes: Any,
+) -> Model:
     symbols = [f"{n:02}-USD" for n in range(instruments)]
-    artefact = trained(models, content or network(), symbols=symbols, **changes)
-    return Model(artefact, instruments, HOUR)
+    artefact = trained(models, content or network(), files, symbols=symbols, **changes)
+    return Model(artefact, instruments, HOUR, terms, belief, watched=watched)
 
 
 def constant(answer: float) -> bytes:
@@ -113,14 +126,14 @@ def test_an_answer_that_is_no_number_is_no_signal(
 ) -> None:
     voice = model(tmp_path, content=constant(answer), bps_per_unit=bps_per_unit)
     assert voice.meet(closes(1, WINDOW + 1, holes=0))[-2:] == [[], []]
-    assert voice.abstained[NONSENSE] == 6
+    assert voice.abstained[Reason.NONSENSE] == 6
 
 
 def test_nobody_speaks_before_the_window_is_known(tmp_path: Path) -> None:
     voice = model(tmp_path)
     spoken = [len(signals) for signals in voice.meet(closes(1, WINDOW + 2, holes=0))]
     assert spoken == [0] * (WINDOW - 1) + [3] * 3
-    assert voice.abstained == {UNKNOWN: 3 * (WINDOW - 1), ABSENT: 0, NONSENSE: 0}
+    assert voice.abstained == {Reason.UNKNOWN: 3 * (WINDOW - 1)}
 
 
 def without(told: list[Close], one: int, times: range) -> list[Close]:
@@ -146,7 +159,7 @@ def test_without_a_candle_at_the_close_there_is_no_signal(tmp_path: Path) -> Non
     voice = model(tmp_path)
     told = without(closes(1, WINDOW + 1, holes=0), 0, range(WINDOW, WINDOW + 1))
     assert [signal.instrument for signal in voice.meet(told)[-1]] == [1, 2]
-    assert voice.abstained[ABSENT] == 1
+    assert voice.abstained[Reason.ABSENT] == 1
 
 
 def test_after_a_long_silence_a_model_begins_anew_and_takes_no_memory_for_it(
@@ -178,7 +191,7 @@ def test_a_model_made_for_other_candles_is_refused(
 ) -> None:
     artefact = trained(tmp_path, b"never read")
     with pytest.raises(ModelBroken, match="made for 3 instruments and candles of 3600 s"):
-        Model(artefact, instruments, timeframe_ms)
+        Model(artefact, instruments, timeframe_ms, FREE)
 
 
 def shaped(*nodes: tuple[str, list[str], list[str]]) -> bytes:
@@ -195,7 +208,7 @@ def test_a_network_that_cannot_be_run_is_broken(tmp_path: Path) -> None:
     }
     for words, content in contents.items():
         with pytest.raises(ModelBroken, match=f"{words}.* `rrr train`"):
-            Model(trained(tmp_path, content), len(SYMBOLS), HOUR)
+            Model(trained(tmp_path, content), len(SYMBOLS), HOUR, FREE)
 
 
 def test_the_daemon_loads_and_asks_a_model_without_torch_and_without_onnx(tmp_path: Path) -> None:
@@ -203,10 +216,11 @@ def test_the_daemon_loads_and_asks_a_model_without_torch_and_without_onnx(tmp_pa
     script = f"""
 import sys
 from pathlib import Path
+from rrr.neural_network.abstaining import Terms
 from rrr.neural_network.artefact import load
 from rrr.neural_network.model import Model
 assert "onnxruntime" not in sys.modules, "It costs half a second: only who needs it pays."
-voice = Model(load(Path({str(artefact.folder)!r})), 3, {HOUR})
+voice = Model(load(Path({str(artefact.folder)!r})), 3, {HOUR}, Terms(0.0))
 print(voice.name, sorted({{"torch", "onnx", "onnxruntime"}} & set(sys.modules)))
 """
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

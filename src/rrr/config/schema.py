@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from rrr.core.market import INSTRUMENTS_MAX
 
+from .abstain import Abstain
 from .gate import Gate
 from .kinds import (
     CANDLES_MAX,
@@ -42,6 +43,7 @@ from .sections import (
     Policy,
     Risk,
     Section,
+    Shadows,
     Train,
     Trend,
     broken_rule,
@@ -118,7 +120,9 @@ class Settings(Section):
     trend: Trend = Trend()
     guard: Guard = Guard()
     train: Train = Train()
+    abstain: Abstain = Abstain()
     gate: Gate = Gate()
+    shadows: Shadows = Shadows()
     logs: Logs = Logs()
     live: Live = Live()
 

@@ -22,12 +22,7 @@ class Reason(StrEnum):
     COSTS = "a round trip costs more than it promises"
     UNSURE = "its sign is not sure enough to open"
     HOLDS = "promises too little to open, enough to hold"
-
-
-SILENT_FOR: Final = frozenset(
-    {Reason.ABSENT, Reason.UNKNOWN, Reason.OUT_OF_RANGE, Reason.NONSENSE}
-    | {Reason.UNSURE, Reason.HOLDS}
-)
+    PAST = "history: learned from, never acted on"
 
 
 class Limits(NamedTuple):

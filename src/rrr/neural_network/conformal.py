@@ -3,14 +3,16 @@
 Adaptive conformal inference (Gibbs and Candès, 2021), one state for each instrument and horizon: a
 score is |outcome − mean|, the interval reaches as far as the ⌈(n+1)(1−α)⌉-th smallest of the last
 `SCORES_MAX` scores, and each outcome moves α by γ (target − missed), to 1 at most. Whatever the
-market does, and however late outcomes come, of T the share that is missed is above the target by at most
-(α₁ + γ · delay) ÷ (γT).
+market does, and however late outcomes come, of T the share that is missed is above the target by at
+most (α₁ + γ · delay) ÷ (γT).
 
 Who is asked with too few scores says ±∞, and α rests; what is not finite changes nothing. `ask` and
 `step` are functions of the state alone, so that live, restart and batch have the same bits.
 """
 
+from bisect import bisect_left, insort
 from collections import deque
+from collections.abc import Sequence
 from math import ceil, inf, isfinite, nan
 from typing import Final, NamedTuple
 
@@ -49,7 +51,7 @@ def ask(state: Conformal, mean: float) -> Interval:
     """
     if not isfinite(mean):
         return Interval(nan, nan, nan)
-    reach = _reach(state)
+    reach = _reach(sorted(state.scores), state.alpha)
     return Interval(mean, mean - reach, mean + reach)
 
 
@@ -62,6 +64,39 @@ def step(state: Conformal, asked: Interval, outcome: float) -> Conformal:
         missed = not asked.low <= outcome <= asked.high
         alpha = min(alpha + RATE * (MISSES - missed), 1.0)
     return Conformal(alpha, (*scores, abs(outcome - asked.mean))[-SCORES_MAX:])
+
+
+class Adapting:
+    """One that goes on: what `ask` and `step` say, with its scores kept in order."""
+
+    def __init__(self, state: Conformal) -> None:
+        self.alpha = state.alpha
+        self.scores: Final = deque(state.scores, SCORES_MAX)
+        self.ranked: Final = sorted(self.scores)
+
+    @property
+    def state(self) -> Conformal:
+        return Conformal(self.alpha, tuple(self.scores))
+
+    def ask(self, mean: float) -> Interval:
+        if not isfinite(mean):
+            return Interval(nan, nan, nan)
+        reach = _reach(self.ranked, self.alpha)
+        return Interval(mean, mean - reach, mean + reach)
+
+    def step(self, asked: Interval, outcome: float) -> float:
+        """The score; NaN where nothing is learned."""
+        if not (isfinite(outcome) and isfinite(asked.mean)):
+            return nan
+        if len(self.scores) >= SCORES_MIN:
+            missed = not asked.low <= outcome <= asked.high
+            self.alpha = min(self.alpha + RATE * (MISSES - missed), 1.0)
+        if len(self.scores) == SCORES_MAX:
+            del self.ranked[bisect_left(self.ranked, self.scores[0])]
+        score = abs(outcome - asked.mean)
+        self.scores.append(score)
+        insort(self.ranked, score)
+        return score
 
 
 def walk(
@@ -94,7 +129,7 @@ def covered(asked: list[Interval], outcomes: F64) -> float:
     return float(np.mean(inside)) if inside else nan
 
 
-def _reach(state: Conformal) -> float:
-    many = len(state.scores)
-    rank = max(ceil((many + 1) * (1 - state.alpha)), 1)
-    return sorted(state.scores)[rank - 1] if SCORES_MIN <= many >= rank else inf
+def _reach(ranked: Sequence[float], alpha: float) -> float:
+    many = len(ranked)
+    rank = max(ceil((many + 1) * (1 - alpha)), 1)
+    return ranked[rank - 1] if SCORES_MIN <= many >= rank else inf

@@ -25,14 +25,22 @@ from rrr.database.sessions import PRINCIPAL
 from rrr.monitoring.notes import Level, Note
 from rrr.monitoring.words import span, stamp
 from rrr.neural_network import artefact as artefacts
+from rrr.neural_network import registry
+from rrr.neural_network.abstaining import Reason
 from rrr.neural_network.artefact import Artefact, Scope
 from rrr.neural_network.baseline import Trend
+from rrr.neural_network.drift import LATELY_MAX
+from rrr.neural_network.model import WINDOW, Model
 from rrr.neural_network.strategies.naming import strategy_of
+from rrr.neural_network.strategies.neural import filled
 from rrr.neural_network.strategies.strategy import Strategy, identity
 from rrr.neural_network.strategies.voice import StrategyVoice
+from rrr.neural_network.terms import belief_of, terms_of
 from rrr.neural_network.voice import Voice
 from rrr.trading.engine.engine import Engine, Moment
 from rrr.trading.engine.venue import Work
+from rrr.wiring.remembering import memory_of, work_of
+from rrr.wiring.strategies import symbols_of
 from rrr.wiring.teller import Teller
 
 MADE = "SELECT manifest FROM models WHERE id = ?"
@@ -60,8 +68,15 @@ class Opinions:
         self.obeyed = engine.state.account.model  # another voice is adopted before it speaks
         self.successor: tuple[Voice, Artefact | None] | None = None
         self.names = names  # of models and strategies, for people
+        symbols = symbols_of(market)
+        self.scope = Scope(market.name, market.timeframe_ms, symbols)
+        self.terms = terms_of(settings, symbols)
+        self.belief = belief_of(settings, settled=self.settled)
+        self.ended = Reason.NONE  # why the model that speaks is not believed any more
+        self.looked_ns = -1  # when what the registry says was written
         self.strategy = strategy_of(settings.opinion)
         if self.strategy is not None:
+            self.strategy = filled(self.strategy, settings, symbols)
             self.voice = self._voice_of(self.strategy)
         window = max(self.baseline.window, self.voice.window, self._window_of_models())
         self.recent: deque[Close] = deque(maxlen=window)
@@ -84,6 +99,10 @@ class Opinions:
         # As many candles of each: an instrument with holes reaches further back than the others.
         closes = await db.write(lambda connection: read(connection, wanted=wanted))
         self.recent.extend(closes)
+        if isinstance(model := self.voice, Model):
+            memory = await db.write(lambda connection: memory_of(connection, self._key, model))
+            if memory is not None:
+                model.recall(memory)
         self.voice.warm(closes)
 
     async def learn(self) -> None:
@@ -97,6 +116,21 @@ class Opinions:
             self.teller.note(Note("system", "no_model", text, level=Level.WARNING))
         finally:
             self.training = ""
+
+    @property
+    def drifted(self) -> str:
+        """What changed since the model that speaks was made; empty while nothing did."""
+        watch = self.voice.watch if isinstance(self.voice, Model) else None
+        return watch.drifted if watch is not None else ""
+
+    @property
+    def abstains(self) -> str:
+        """Why the model that speaks wishes to be flat, whatever it thinks; empty while not."""
+        return self.ended.value
+
+    def offer(self, artefact: Artefact) -> None:
+        """This model speaks from the next close on that can be traded on."""
+        self._next(artefact)
 
     async def meet(self, arrivals: Sequence[Arrival]) -> list[Moment]:
         """The moments of these closing times: what came, then what is thought of it."""
@@ -112,8 +146,10 @@ class Opinions:
         self.recent.extend(closes)
         self.voice.warm(closes)
         self.past += [close.at_ms for close in closes]
+        works = [self._thoughts(), *[None] * len(run)]
         return [
-            Moment((one.close, *one.depths, *one.touches), also=self._ledger(one)) for one in run
+            Moment((one.close, *one.depths, *one.touches), also=self._ledger(one, also))
+            for one, also in zip(run, works, strict=False)
         ]
 
     async def _thought(self, run: Sequence[Arrival]) -> list[Moment]:
@@ -121,14 +157,17 @@ class Opinions:
             self.teller.note(self.warmed(len(self.past), self.past[0], self.past[-1]))
             self.past = []
         closes = [arrival.close for arrival in run]
-        events, also = self._take_over(closes[0].at_ms)
+        await self._look()
+        events, known = self._take_over(closes[0].at_ms)
         self.recent.extend(closes)
         if self.voice.model == 0:
             told = self.voice.meet(closes)
         else:
             told = await asyncio.to_thread(self.voice.meet, closes)
         moments = []
+        also = together(known, self._thoughts())
         self._tell_late(run)
+        self._tell_belief()
         for one, signals in zip(run, told, strict=True):
             if one.late:
                 signals = [signal for signal in signals if signal.conviction_bps <= 0]
@@ -149,6 +188,49 @@ class Opinions:
             sessions.note_gaps(connection, session, run, one.gaps, at_ms)
 
         return write
+
+    @property
+    def _key(self) -> tuple[int, int]:
+        return self.engine.session.id, PRINCIPAL
+
+    def _thoughts(self) -> Work | None:
+        """The rows of all that a model thought of the closes that it met last."""
+        if not isinstance(self.voice, Model):
+            return None
+        return work_of(self._key, self.engine.pen.run, self.voice)
+
+    def _tell_belief(self) -> None:
+        """Once when a model is not believed any more, and once when it is again."""
+        ended = self.voice.disbelieved if isinstance(self.voice, Model) else Reason.NONE
+        if ended == self.ended:
+            return
+        self.ended = ended
+        if not ended:
+            text = f"{self.voice.name} is believed again"
+            self.teller.note(Note("system", "model_believed", text))
+            return
+        why = f" ({self.drifted})" if ended is Reason.DRIFTED else ""
+        text = f"{self.voice.name} wishes to be flat: {ended.value}{why}"
+        self.teller.note(Note("system", "model_disbelieved", text, level=Level.WARNING))
+
+    async def _look(self) -> None:
+        """Somebody may have promoted a model since: it takes over before the next close."""
+        if self.settled or self.settings.opinion != "model":
+            return
+        try:
+            written_ns = (self.models / registry.FILE).stat().st_mtime_ns
+        except FileNotFoundError:
+            return
+        if written_ns == self.looked_ns:
+            return
+        self.looked_ns = written_ns
+        try:
+            found = await asyncio.to_thread(registry.champion, self.models, self.scope)
+            if found is not None and found.id != self.voice.model:
+                self._next(found)
+        except ModelBroken as error:
+            text = f"{error.what} {self.voice.name} speaks on. {error.advice}"
+            self.teller.note(Note("system", "champion_lost", text, level=Level.WARNING))
 
     def _tell_late(self, run: Sequence[Arrival]) -> None:
         """Once for each time that it begins: nothing is opened on what has passed."""
@@ -193,9 +275,9 @@ class Opinions:
         self.teller.note(Note("system", "model_ready", text, detail=detail))
 
     def _voice(self, artefact: Artefact) -> Voice:
-        from rrr.neural_network.model import Model
-
-        voice = Model(artefact, len(self.market.instruments), self.market.timeframe_ms)
+        market = self.market
+        about = len(market.instruments), market.timeframe_ms, self.terms, self.belief
+        voice = Model(artefact, *about, watched=True)
         self.names[voice.model] = voice.name
         return voice
 
@@ -221,9 +303,7 @@ class Opinions:
     def _window_of_models(self) -> int:
         if self.settings.opinion != "model":
             return 0
-        from rrr.neural_network.model import WINDOW
-
-        return WINDOW
+        return WINDOW + LATELY_MAX
 
     async def _recall(self, db: Client, adopted: int) -> None:
         """The model that this session has adopted speaks on; if it is gone, its time is over."""
@@ -247,30 +327,39 @@ class Opinions:
         for damaged in await asyncio.to_thread(artefacts.clear, self.models):
             text = f"{damaged.what} {damaged.advice}"
             self.teller.note(Note("system", "model_damaged", text, level=Level.WARNING))
-        scope = Scope(
-            self.market.name,
-            self.market.timeframe_ms,
-            tuple(one.spec.symbol for one in self.market.instruments),
-        )
-        found = None
-        if self.settings.real:
-            # An exchange's history is another one each day: the newest model stays good.
-            found = await asyncio.to_thread(artefacts.newest, self.models, scope)
-        if found is not None and self._is_asked(found):
-            return found
+        found = await asyncio.to_thread(registry.obeyed, self.models, self.scope)
+        if found is not None and self._serves(*found):
+            return found[0]
         from rrr.wiring.learning import job_of, trained
 
         job = await job_of(self.market, self.settings)
-        if (
-            found := await asyncio.to_thread(artefacts.find, self.models, job.recipe())
-        ) is not None:
-            return found
+        made = await asyncio.to_thread(artefacts.find, self.models, job.recipe())
+        if made is not None:
+            return made
         return await trained(job, self.models, self.teller, self._progress)
 
-    def _is_asked(self, artefact: Artefact) -> bool:
-        """Whether it was trained as the settings, which name this session, say."""
+    def _serves(self, artefact: Artefact, standing: registry.Standing) -> bool:
+        """A champion does. A candidate of an exchange, whose history is another one each day, does
+        if it was trained as the settings, which name this session, say."""
+        if standing.state == "champion":
+            return True
+        if not self.settings.real:
+            return False
         asked = {"seed": self.settings.seed, "horizon": self.settings.train.horizon_candles}
         return all(artefact.manifest.get(name) == value for name, value in asked.items())
 
     def _progress(self, text: str) -> None:
         self.training = text
+
+
+def together(*works: Work | None) -> Work | None:
+    """All of them in one commit, in their order."""
+    some = [work for work in works if work is not None]
+    if not some:
+        return None
+
+    def write(connection: sqlite3.Connection) -> None:
+        for work in some:
+            work(connection)
+
+    return write

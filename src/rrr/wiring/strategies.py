@@ -4,6 +4,7 @@ A strategy may bring settings of `policy` that suit it; what a person chose wins
 of candles that came after all that it learned from, or says that it does not.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from rrr.backtesting.history import History
@@ -14,8 +15,9 @@ from rrr.data_pipeline.market import Market
 from rrr.monitoring.words import stamp
 from rrr.neural_network import artefact
 from rrr.neural_network.artefact import Scope
+from rrr.neural_network.registry import obeyed
 from rrr.neural_network.strategies.naming import named, strategy_of
-from rrr.neural_network.strategies.neural import Neural
+from rrr.neural_network.strategies.neural import Neural, filled
 from rrr.neural_network.strategies.strategy import Strategy
 from rrr.neural_network.strategies.trend import Trend
 
@@ -45,21 +47,25 @@ def meant(home: Home, settings: Settings, market: Market) -> Strategy:
         case text:
             strategy = named(whole(text))
     if isinstance(strategy, Neural):
-        return Neural(str(Path(strategy.folder).expanduser().absolute()))
-    return strategy
+        folder = Path(strategy.folder).expanduser().absolute()
+        strategy = replace(strategy, folder=str(folder))
+    return filled(strategy, settings, symbols_of(market))
 
 
-def newest(home: Home, settings: Settings, market: Market) -> Neural:
-    """The model that was made last for such a market."""
-    symbols = tuple(one.spec.symbol for one in market.instruments)
-    models = home.data / "models"
-    found = artefact.newest(models, Scope(market.name, market.timeframe_ms, symbols))
+def newest(home: Home, settings: Settings, market: Market) -> Strategy:
+    """Who is obeyed in such a market: its champion, or the model that was made last."""
+    symbols, models = symbols_of(market), home.data / "models"
+    found = obeyed(models, Scope(market.name, market.timeframe_ms, symbols))
     if found is None:
         raise NotFound(
             f"{models} has no model of {', '.join(symbols)}, {settings.timeframe}, {market.name}.",
             "`rrr train` with the same options makes one; or name one: model:folder=…",
         )
-    return Neural(str(found.folder.absolute()))
+    return filled(Neural(str(found[0].folder.absolute())), settings, symbols)
+
+
+def symbols_of(market: Market) -> tuple[str, ...]:
+    return tuple(one.spec.symbol for one in market.instruments)
 
 
 def whole(text: str) -> str:

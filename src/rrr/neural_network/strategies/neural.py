@@ -1,27 +1,34 @@
 """A trained network is a strategy among others: what it says here is what it says live.
 
-It is `neural_network.model` that is asked, close by close, so there is no second way to ask it.
+It is `neural_network.model` that is asked, close by close, so there is no second way to ask it. Its
+word depends on what trading costs: a parameter below zero is filled in from the settings.
 """
 
+from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import ClassVar, Final
 
 import numpy as np
 
-from rrr.core.errors import NotFound
+from rrr.config import Settings
+from rrr.config.round_trip import round_trip_ppm
+from rrr.core.errors import ConfigError, NotFound
 from rrr.core.events import Close
 from rrr.core.market import Candle, Source
 
 from .. import artefact
+from ..abstaining import Terms
 from ..artefact import Artefact
 from ..model import WINDOW, Model
 from ..panel import I64, NUMBERS, Panel
+from ..terms import stated
 from .strategy import SILENT, Strategy
 
 CHUNK: Final = 4_096  # closes met at once: bounds memory, changes nothing
+ASK: Final = -1  # of the settings
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,10 @@ class Neural(Strategy):
     together: ClassVar[bool] = True
 
     folder: str = ""
+    cost_ppm: int = ASK  # of a round trip in the dearest instrument
+    margin_ppm: int = ASK
+    hold_bps: int = ASK
+    probability_min_bps: int = ASK
 
     def __post_init__(self) -> None:
         if not Path(self.folder, artefact.MANIFEST).is_file():
@@ -48,9 +59,21 @@ class Neural(Strategy):
     def source(self) -> str:
         return f"{_artefact(self.folder).id:012x}"
 
+    @property
+    def terms(self) -> Terms:
+        """Raise ConfigError where nobody filled them in."""
+        asked = self.cost_ppm, self.margin_ppm, self.hold_bps, self.probability_min_bps
+        if min(asked) < 0:
+            raise ConfigError(
+                f"{self.text} does not know what trading costs.",
+                "Ask for it where there are settings; or say cost_ppm, margin_ppm, hold_bps and"
+                " probability_min_bps.",
+            )
+        return stated(*asked)
+
     def convictions(self, panel: Panel) -> I64:
         """A network says the same whenever it is asked the same, of as many instruments."""
-        model = copy(_model(self.folder, panel.instruments, panel.timeframe_ms))
+        model = copy(_model(self.folder, panel.instruments, panel.timeframe_ms, self.terms))
         told = np.full(panel.there.shape, SILENT)
         for first in range(0, panel.times, CHUNK):
             closes = _closes(panel.cut(first, first + CHUNK))
@@ -60,15 +83,30 @@ class Neural(Strategy):
         return told
 
 
+def filled(strategy: Strategy, settings: Settings, symbols: Sequence[str]) -> Strategy:
+    """The same, and a model knows what the settings say of costs where it was not told."""
+    if not isinstance(strategy, Neural):
+        return strategy
+    asked = settings.abstain
+    usual = {
+        "cost_ppm": round_trip_ppm(settings, symbols),
+        "margin_ppm": asked.margin_ppm,
+        "hold_bps": asked.hold_bps,
+        "probability_min_bps": asked.probability_min_bps,
+    }
+    missing = {name: value for name, value in usual.items() if getattr(strategy, name) < 0}
+    return replace(strategy, **missing)
+
+
 @cache
 def _artefact(folder: str) -> Artefact:
     return artefact.load(Path(folder))
 
 
 @cache
-def _model(folder: str, instruments: int, timeframe_ms: int) -> Model:
+def _model(folder: str, instruments: int, timeframe_ms: int, terms: Terms) -> Model:
     """One that has met nothing; whoever asks takes a copy, which shares the network alone."""
-    return Model(_artefact(folder), instruments, timeframe_ms)
+    return Model(_artefact(folder), instruments, timeframe_ms, terms)
 
 
 def _closes(panel: Panel) -> list[Close]:

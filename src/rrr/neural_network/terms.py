@@ -1,0 +1,41 @@
+"""What an account asks of a forecast is said by its settings: for trading, backtest and gate."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from rrr.config import Settings
+from rrr.config.round_trip import round_trip_ppm
+from rrr.core.market import BPS, PPM
+
+from .abstaining import NEVER, Belief, Limits, Terms
+
+HOUR_MS: Final = 3_600_000
+RETRAINED_HOURS: Final = 24
+RETRAININGS: Final = 3  # that may fail before a model is too old
+
+
+def terms_of(settings: Settings, symbols: Sequence[str]) -> Terms:
+    """
+    >>> terms_of(Settings(), ["BTC-USD"])[0]
+    0.0023
+    """
+    asked = settings.abstain
+    return stated(
+        round_trip_ppm(settings, symbols),
+        asked.margin_ppm,
+        asked.hold_bps,
+        asked.probability_min_bps,
+    )
+
+
+def belief_of(settings: Settings, *, settled: bool) -> Belief:
+    """Where nobody trains anew, a model is believed to the end, unless a person says how long."""
+    hours = settings.abstain.expire_hours
+    if hours is None and settings.real:
+        hours = RETRAININGS * RETRAINED_HOURS
+    return Belief(NEVER if hours is None else hours * HOUR_MS, heeds_drift=not settled)
+
+
+def stated(cost_ppm: int, margin_ppm: int, hold_bps: int, probability_min_bps: int) -> Terms:
+    limits = Limits(margin_ppm / PPM, hold_bps / BPS, probability_min_bps / BPS)
+    return Terms(cost_ppm / PPM, limits)
