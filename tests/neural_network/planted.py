@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from rrr.neural_network.asking import asked, served
 from rrr.neural_network.challengers import boosting, ridge
 from rrr.neural_network.evidence import correlation
 from rrr.neural_network.features import F32, FEATURES, STEPS, WINDOW, features
@@ -106,7 +107,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def find(world: World, seed: int, epochs: int = EPOCHS) -> Found:
     from rrr.neural_network.graph import graph
-    from rrr.neural_network.network import asked, learn
+    from rrr.neural_network.network import learn
 
     x, y, oracle, parts = lessons(world, market(world, seed))
     truth, judged = y[:, parts.validation], parts.validation
@@ -161,20 +162,6 @@ def _missed(world: World, got: dict[str, float], found: Sequence[Found]) -> list
 def say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
-
-
-def served(network: bytes) -> Callable[[F32], F32]:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
-
-    def answers(windows: F32) -> F32:
-        said: F32 = session.run(["y"], {"x": windows})[0]
-        return said
-
-    return answers
 
 
 def no_mean(known: Known, at: int) -> F64:

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from rrr.core.errors import ModelBroken
+from rrr.neural_network.asking import served
 from rrr.neural_network.challengers import (
     LAGS,
     PENALTIES,
     PLACES,
     Challenger,
     boosting,
-    challengers,
     inputs,
     ridge,
 )
@@ -22,7 +22,7 @@ from rrr.neural_network.features import F32, FEATURES, STEPS
 from rrr.neural_network.graph import Scaling, door
 from rrr.neural_network.labels import F64, Split
 from rrr.neural_network.trees import ensemble, forest_of
-from tests.neural_network.planted import NULL_IC, WORLDS, lessons, market, served
+from tests.neural_network.planted import NULL_IC, WORLDS, lessons, market
 from tests.neural_network.worlds import needs_onnx
 
 SKLEARN = "boosting needs scikit-learn, which is not installed: rrr[train]"
@@ -245,13 +245,6 @@ def test_what_is_planted_in_the_last_row_is_found(make: Maker) -> None:
 def test_only_trees_find_what_takes_two_features_at_once() -> None:
     assert capture(by_boosting, "volume") > 0.35
     assert abs(capture(by_ridge, "volume")) < 0.25
-
-
-def test_the_simplest_comes_first() -> None:
-    needs_onnx()
-    pytest.importorskip("sklearn", reason=SKLEARN)
-    x, y, parts = taught(times=1_000)
-    assert [each.name for each in challengers(x, y, parts, 1, 1)] == ["ridge", "boosting"]
 
 
 def grown(x: F32, y: F64 | F32) -> Any:

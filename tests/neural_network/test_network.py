@@ -1,11 +1,10 @@
 """A small recurrent network learns from every row of long stretches, and is judged as it serves."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
-from rrr.neural_network.evidence import Evidence, judge
+from rrr.neural_network.asking import asked, served
+from rrr.neural_network.evidence import Evidence, correlation, judge
 from rrr.neural_network.features import F32, FEATURES, STEPS
 from rrr.neural_network.labels import F64, Split
 from rrr.neural_network.panel import Panel
@@ -28,18 +27,6 @@ def taught(
     return network, trained.opinions, [epoch.loss for epoch in trained.curve]
 
 
-def served(network: bytes) -> Callable[[F32], F32]:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])
-
-    def answers(windows: F32) -> F32:
-        said: F32 = session.run(["y"], {"x": windows})[0]
-        return said
-
-    return answers
-
-
 def skill(panel: Panel, horizon: int, seed: int = 1) -> Evidence:
     x, y, parts = lessons(panel, horizon)
     _, opinions, _ = taught(x, y, parts, seed, epochs=8)
@@ -49,8 +36,6 @@ def skill(panel: Panel, horizon: int, seed: int = 1) -> Evidence:
 def test_the_graph_says_what_torch_says() -> None:
     x, y, parts = lessons(world(1, 1_000), 4)
     network, opinions, _ = taught(x, y, parts)
-    from rrr.neural_network.network import asked
-
     said = asked(served(network), x, parts.validation)
     assert said.shape == opinions.shape == (4, len(parts.validation))
     assert np.abs(said - opinions).max() < 1e-5
@@ -61,7 +46,7 @@ def test_three_networks_in_one_graph_say_their_mean() -> None:
     needs_torch()
     needs_onnx()
     from rrr.neural_network.graph import graph
-    from rrr.neural_network.network import asked, learn
+    from rrr.neural_network.network import learn
 
     x, y, parts = lessons(world(1, 1_000), 4)
     one, three = (learn(x, y, parts, 1, 2, lambda *_: None, nets) for nets in (1, 3))
@@ -137,9 +122,35 @@ def test_a_drift_that_all_candles_share_is_no_opinion() -> None:
     network, opinions, _ = taught(x, y, parts)
     drifted, *_ = taught(x, y + 2, parts)[1:]
     assert drifted == pytest.approx(opinions, abs=1e-3)
-    from rrr.neural_network.network import asked
-
     assert abs(asked(served(network), x, parts.training).mean()) < 1e-3
+
+
+def test_patience_stops_it_and_keeps_the_weights_of_the_best_epoch() -> None:
+    needs_torch()
+    needs_onnx()
+    from rrr.neural_network.graph import graph
+    from rrr.neural_network.network import learn
+
+    x, y, parts = lessons(world(1, 1_000), 4)
+    told: list[float] = []
+    patient = learn(x, y, parts, 1, 30, lambda _, ic: told.append(ic), nets=2, patience=2)
+    best = int(np.argmax(told))
+    assert len(told) == best + 1 + 2 < 30
+    said = asked(served(graph(patient.weights, *patient.scaling)), x, parts.validation)
+    assert correlation(said, y[:, parts.validation]) == pytest.approx(told[best], abs=1e-4)
+
+
+def test_nothing_is_looked_at_where_nothing_judges() -> None:
+    needs_torch()
+    from rrr.neural_network.network import learn
+
+    x, y, parts = lessons(world(1, 1_000), 4)
+    told: list[float] = []
+    blind = learn(x, y, Split(parts.training, range(0)), 1, 2, lambda _, ic: told.append(ic))
+    seen = learn(x, y, parts, 1, 2, lambda *_: None)
+    assert np.isnan(told).all()
+    for name, weight in seen.weights[0].items():
+        assert weight.tobytes() == blind.weights[0][name].tobytes()
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ import rrr
 from rrr.core.errors import ModelBroken, StorageFailed
 from rrr.neural_network import train_child
 from rrr.neural_network.artefact import Artefact, load, sweep
+from rrr.neural_network.course import Course
 from rrr.neural_network.job import Job
 from rrr.neural_network.training import Progress, needed, run, train
 from tests.neural_network.worlds import needs_onnx, needs_torch, world
@@ -34,6 +35,7 @@ CHILD = train_child.__name__
 PARENT = """
 import sys
 from pathlib import Path
+from rrr.neural_network.course import Course
 from rrr.neural_network.job import Job
 from rrr.neural_network.training import run
 run(Job.load(Path(sys.argv[1])), Path(sys.argv[2]), lambda said: print(said.phase, flush=True))
@@ -46,6 +48,10 @@ def job(times: int = 1_000, **changes: Any) -> Job:
 
 def silent(_: Progress) -> None:
     """Nobody listens."""
+
+
+def course(folds: int = 0) -> Course:
+    return Course(2, folds, silent)
 
 
 @pytest.fixture
@@ -86,6 +92,7 @@ def test_a_training_tells_its_progress_and_leaves_a_whole_model_and_nothing_else
         ("writing", 2),
     ]
     assert {said.epochs for said in told} == {2}
+    assert [said.share for said in told] == sorted(said.share for said in told)
     assert told[-1].validation_ic == pytest.approx(artefact.manifest["metrics"]["ic"], abs=1e-6)
 
 
@@ -112,7 +119,7 @@ def test_the_report_is_a_page_for_a_person(trained: tuple[Artefact, list[Progres
         assert said in page
     assert f"{metrics['evidence']['ic']:+.4f} ± {metrics['evidence']['ic_error']:.4f}" in page
     assert f"{metrics['labels_taught']:,} labels" in page
-    assert len(metrics["curve"]) == 2
+    assert [len(curve) for curve in metrics["curves"]] == [2], "One of each network."
     assert all(len(line) <= 100 for line in page.splitlines())
 
 
@@ -146,7 +153,7 @@ def test_too_little_history_says_how_much_is_needed_and_how_much_is_there(models
 
 
 def test_exactly_as_much_as_is_needed_is_enough(models: Path) -> None:
-    made = train_child.train(job(needed()), models, lambda *_: None)
+    (made,) = train_child.train(job(needed()), models, course())
     assert made.manifest["recipe"] == job(needed()).recipe()
 
 
@@ -158,15 +165,25 @@ def test_a_history_of_holes_says_what_is_left(models: Path) -> None:
     assert entries(models) == []
 
 
-@pytest.mark.parametrize("library", ["torch", "onnx"])
+@pytest.mark.parametrize("library", ["torch", "onnx", "sklearn"])
 def test_without_its_libraries_it_says_how_to_get_them(
     library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for each in ("torch", "onnx"):
+    for each in ("torch", "onnx", "sklearn", "threadpoolctl"):
         monkeypatch.setitem(sys.modules, each, sys)
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(ModelBroken, match=rf"needs {library}.*scripts/start .*rrr\[train\]"):
-        run(job(), tmp_path, silent)
+    package = {"sklearn": "scikit-learn"}.get(library, library)
+    with pytest.raises(ModelBroken, match=rf"needs {package}.*scripts/start .*rrr\[train\]"):
+        run(job(folds=2), tmp_path, silent)
+
+
+def test_prices_that_never_move_are_refused(models: Path) -> None:
+    still = job()
+    for prices in (still.panel.open, still.panel.high, still.panel.low, still.panel.close):
+        prices[...] = 10**8
+    with pytest.raises(ModelBroken, match="No price ever moves"):
+        run(still, models, silent)
+    assert entries(models) == []
 
 
 def test_a_folder_that_cannot_be_written_is_named(models: Path) -> None:

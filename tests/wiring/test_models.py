@@ -225,7 +225,7 @@ def test_a_killed_training_is_told_and_trading_goes_on_as_if_it_had_never_been(
 
 def test_who_stops_a_training_of_the_command_line_loses_no_model(taught: House) -> None:
     before = models(taught)
-    process = taught._begin(("-m", "rrr"), ("train", *LEARNING, "--seed", "5"), {})
+    process = taught._begin(("-m", "rrr"), ("train", "--quick", *LEARNING, "--seed", "5"), {})
     until(lambda: trainings(taught), process)
     last = stopped(process)
     assert (last.code, last.told["error"]) == (69, "Unavailable")

@@ -48,11 +48,11 @@ def trade(options: argparse.Namespace) -> int:
 
 
 def train(options: argparse.Namespace) -> int:
-    """Train a model on the history before the market begins."""
+    """Train models on the history before the market begins."""
     from rrr.wiring.learning import train_now
 
-    home = home_of(options)
-    found = asyncio.run(train_now(home, load(options, home), sys.stderr))
+    home, full = home_of(options), not options.quick
+    found = asyncio.run(train_now(home, load(options, home), sys.stderr, full=full))
     tell(options, found, lambda: str(found["report"]))
     return 0
 
@@ -66,8 +66,11 @@ def replay(options: argparse.Namespace) -> int:
     with reading(options) as connection:
         session = sessions.named(connection, options.session)
         verdict = parity.replayed(connection, session, core_hash())
-    tell(options, parity.as_json(session, verdict), lambda: parity.in_words(verdict))
-    return 0 if verdict.identical else Different.exit_code
+        beside = parity.shadows_replayed(connection, session, core_hash())
+    found = parity.as_json(session, verdict) | {"shadows": parity.shadows_as_json(beside)}
+    tell(options, found, lambda: parity.in_words(verdict) + parity.shadows_in_words(beside))
+    same = all(one.identical for one in (verdict, *beside.values()))
+    return 0 if same else Different.exit_code
 
 
 def status(options: argparse.Namespace) -> int:
@@ -269,7 +272,7 @@ COMMANDS = {
     "logs": ("the last lines of a log; -f goes on", logs),
     "sessions": ("all sessions, the last first", list_sessions),
     "replay": ("make a session anew from its journal, and compare", replay),
-    "train": ("train a model on the history before the market begins", train),
+    "train": ("train models on the history before the market begins", train),
     "doctor": ("examine the house, and say what to do", doctor),
     "config": ("every setting in force, and where it comes from", show_config),
 }

@@ -160,6 +160,9 @@ def commanded(name: str, shared: Parser) -> Parser:
             )
             configured(one, "the session", SESSION)
         case "train":
+            one.add_argument(
+                "--quick", action="store_true", help="one network, as a first start makes it"
+            )
             configured(one, "the session", SESSION)
         case name if name in RESEARCH or name == "export":
             research_options.add(name, one)
@@ -196,7 +199,7 @@ USAGES = {
     "why": "why INSTRUMENT [--at TIME]",
     "logs": "logs [trading|system|audit] [-f]",
     "replay": "replay [SESSION]",
-    "train": "train [option …]",
+    "train": "train [--quick] [option …]",
     "halt": "halt [--reason TEXT]",
     "resume": "resume [--reason TEXT]",
     "panic": "panic [--reason TEXT]",

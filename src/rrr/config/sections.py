@@ -256,7 +256,9 @@ class Train(Section):
     history_candles: int = whole(
         8_760, "candles", 100, 1_000_000, "How much history before the market begins is asked for."
     )
-    epochs: int = whole(8, "epochs", 1, 1_000, "How often it looks at each window.")
+    epochs: int = whole(
+        16, "epochs", 1, 1_000, "How often it looks at each lesson; `--quick` half as often."
+    )
     patience_epochs: int = whole(
         0,
         "epochs",
@@ -269,8 +271,8 @@ class Train(Section):
         None,
         ge=0,
         le=100_000,
-        description="How old a model becomes before another is made; 0: any age, none: a day of"
-        " an exchange's candles of an hour or more.",
+        description="Another model is made after so long; 0: never, none: a day, of an exchange's"
+        " candles of an hour or more.",
         json_schema_extra={"unit": "hours", "allowed": "a whole number from 0 to 100000"},
     )
     gap_hours: int = whole(

@@ -10,7 +10,7 @@ from rrr.core.errors import ModelBroken, Unavailable
 from rrr.data_pipeline.market import Market
 from rrr.monitoring.notes import Note
 from rrr.neural_network.artefact import Artefact
-from rrr.neural_network.job import Job, needed
+from rrr.neural_network.job import FOLDS, NETS, Job, needed
 from rrr.neural_network.panel import panel_of
 from rrr.neural_network.training import Progress, train
 from rrr.wiring.beginning import market_of
@@ -18,20 +18,26 @@ from rrr.wiring.stopping import stop_when_asked, unless
 from rrr.wiring.teller import Teller
 
 
-async def train_now(home: Home, loaded: Loaded, stream: TextIO) -> dict[str, Any]:
-    """Train, and nothing else. Somebody who stops it leaves all models as they were."""
+async def train_now(
+    home: Home, loaded: Loaded, stream: TextIO, *, full: bool = False
+) -> dict[str, Any]:
+    """Train, and nothing else. Somebody who stops it leaves all models as they were.
+
+    What is told is the model that serves; its siblings lie beside it.
+    """
     settings, stop, teller = loaded.settings, stop_when_asked(), Teller(stream, loaded)
     made: list[Artefact] = []
 
     async def work() -> None:
         async with market_of(home, settings, teller, asyncio.Event()) as market:
-            job = await job_of(market, settings)
+            job = await job_of(market, settings, full=full)
             home.prepare()
             # The logs of the home belong to its daemon.
             made.append(await trained(job, home.data / "models", teller, shown(teller)))
 
     if not await unless(stop, work()):
-        raise Unavailable("The training was stopped.", "All models are as they were.")
+        again = " Begun again, it goes on from here." if full else ""
+        raise Unavailable("The training was stopped.", f"All models are as they were.{again}")
     found = made[0]
     report = (found.folder / "report.txt").read_text(encoding="utf-8")
     return {"model": f"model {found.id:012x}", "folder": str(found.folder), "report": report} | {
@@ -47,22 +53,55 @@ def shown(teller: Teller) -> Callable[[str], None]:
         nonlocal last
         if teller.terminal.is_alive:
             teller.terminal.status(f"training {text}")
-        elif text != last:
-            last = text
+        elif (place := _place(text)) != last:
+            last = place
             teller.plain(f"training {text}")
 
     return progress
 
 
-async def job_of(market: Market, settings: Settings) -> Job:
+def said(now: Progress) -> str:
+    """Where it is, how much of the work that is, and about how long the rest will take.
+
+    >>> said(Progress("learning", 3, 16, None, 251.0, 0.43, "network", 4, 8, 332.0))
+    '43 %, fold 4 of 8, network, about 6 min left'
+    >>> said(Progress("learning", 4, 8, 0.01, 20.0, 0.5, "network", left_s=20.0))
+    '50 %, about 20 s left'
+    >>> said(Progress("judging", 8, 8, 0.01, 40.0, 1.0))
+    'judging'
+    """
+    if now.phase != "learning":
+        return now.phase
+    where = [f"fold {now.fold} of {now.folds}" if now.fold else "to serve", now.kind]
+    left = [] if now.left_s is None else [f"about {_about(now.left_s)} left"]
+    return ", ".join([f"{now.share:.0%}".replace("%", " %"), *where * (now.folds > 0), *left])
+
+
+def _about(seconds: float) -> str:
+    """
+    >>> [_about(each) for each in (0.2, 89, 91, 7000)]
+    ['1 s', '89 s', '2 min', '1.9 h']
+    """
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    return f"{round(seconds / 60)} min" if seconds < 5_400 else f"{seconds / 3600:.1f} h"
+
+
+def _place(text: str) -> str:
+    """What is told only once where lines stay: the fold and the kind, or all that there is."""
+    parts = [part for part in text.split(", ") if "%" not in part and "left" not in part]
+    return ", ".join(parts) or text
+
+
+async def job_of(market: Market, settings: Settings, *, full: bool = False) -> Job:
     """What there is to learn from. Raise ModelBroken where it is too little."""
-    return await asyncio.to_thread(_job, market, settings)
+    return await asyncio.to_thread(_job, market, settings, full)
 
 
-def _job(market: Market, settings: Settings) -> Job:
+def _job(market: Market, settings: Settings, full: bool) -> Job:
     asked = settings.train
     closes = market.history(asked.history_candles)
-    least = needed(asked.horizon_candles)
+    least = needed(asked.horizon_candles, FOLDS if full else 0)
     if len(closes) < least and market.name == "replay":
         raise ModelBroken(
             f"{len(closes):,} closing times before the replay begins are too little to train on:"
@@ -77,7 +116,10 @@ def _job(market: Market, settings: Settings) -> Job:
         market.name,
         settings.seed,
         asked.horizon_candles,
-        asked.epochs,
+        asked.epochs if full else max(asked.epochs // 2, 1),
+        asked.patience_epochs,
+        FOLDS if full else 0,
+        NETS if full else 1,
         seconds_max=asked.minutes_max * 60,
     )
 
@@ -94,7 +136,6 @@ async def trained(
     teller.note(Note("system", "training", text, detail={"recipe": job.recipe()[:12]}))
 
     def told(now: Progress) -> None:
-        share = min(now.epoch / max(now.epochs, 1), 1.0)
-        progress(f"{share:.0%}" if now.epoch else now.phase)
+        progress(said(now) if now.epoch or now.folds else now.phase)
 
     return await train(job, models, told)
