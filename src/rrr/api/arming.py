@@ -6,23 +6,33 @@ missing. Everything is said at once, so that nobody arms in ten attempts.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from rrr.api.permissions import Allowed
 from rrr.config import Home, Settings
 from rrr.config.keys import Keys, keys_of
+from rrr.config.round_trip import account_of
 from rrr.config.schema import text
-from rrr.core.errors import NotArmed, RRRError
+from rrr.core.errors import NotArmed, NotFound, RRRError
 from rrr.core.orders import Kind, TimeInForce
 from rrr.data_pipeline.private_client import is_bare
 from rrr.data_pipeline.recorded_files import timeframe_ms
+from rrr.database.client import database_path
+from rrr.database.opening import MODES, connect_read_only, told
 from rrr.monitoring.words import count
-from rrr.neural_network import artefact
+from rrr.neural_network import artefact, registry
 from rrr.trading.live.spelling import SPEECHES, Speech
 
 APART_MS_MAX: Final = 1_000
+DAY_MS: Final = 86_400_000
+SHADOW_DAYS: Final = 7
+TABLE: Final = "SELECT 1 FROM pragma_table_info('shadows')"
+WATCHED: Final = """SELECT count(DISTINCT e.at_ms) FROM shadows s
+    JOIN equity e ON e.session = s.session AND e.book = s.book WHERE s.folder = ?"""
 CAPS: Final = ("orders_per_minute_max", "order_notional_max", "day_notional_max")
 
 
@@ -234,16 +244,53 @@ def _opinion(home: Home, settings: Settings) -> Iterator[Lack]:
     scope = artefact.Scope(
         settings.source, timeframe_ms(settings.timeframe), tuple(sorted(settings.symbols))
     )
-    advice = "`rrr train` makes one, its gate is not built yet: name a strategy instead."
     try:
-        found = artefact.newest(home.data / "models", scope)
+        yield from _proof(home, settings, scope)
     except RRRError as error:
         yield Lack("model", error.what, error.advice)
-        return
+
+
+def _proof(home: Home, settings: Settings, scope: artefact.Scope) -> Iterator[Lack]:
+    """A champion whose verdict is of this account, and that was watched on paper."""
+    models = home.data / "models"
+    found = registry.champion(models, scope)
     if found is None:
-        yield Lack("model", "There is none for these instruments and this timeframe.", advice)
-    elif found.manifest["proven"] is not True:
-        yield Lack("model", f"{found.name} passed no gate.", advice)
+        yield Lack(
+            "model",
+            "No model of these instruments and this timeframe is the champion.",
+            "`rrr models list` shows what there is, `rrr models gate` judges one, and"
+            " `rrr models promote` lets it be obeyed; or name a strategy.",
+        )
+        return
+    lacks = registry.lacking(models, found, account_of(settings, scope.symbols))
+    if lacks and settings.live.unproven_strategy != f"model:{found.name}":
+        yield Lack(
+            "model",
+            f"{found.name} is not proven for this account. {' '.join(lacks)}",
+            f"`rrr models gate {found.name}` with these settings judges it; or set"
+            f" live.unproven_strategy to model:{found.name}, if you mean it.",
+        )
+    days = watched_ms(home, found, models) / DAY_MS
+    if days < SHADOW_DAYS:
+        yield Lack(
+            "shadow",
+            f"{found.name} was watched on paper for {days:.1f} of {SHADOW_DAYS} days, which is a"
+            " test of plumbing.",
+            f"`rrr models shadow {found.name}`, let paper run, and promote it again.",
+        )
+
+
+def watched_ms(home: Home, of: artefact.Artefact, models: Path) -> int:
+    """How long a model had a paper book of its own: by its closes, else by the registry."""
+    try:
+        connection = connect_read_only(database_path("paper", home.root), MODES["paper"])
+    except NotFound:
+        return registry.standing(models, of.name).shadow_ms
+    with closing(connection), told(database_path("paper", home.root)):
+        if not connection.execute(TABLE).fetchone():
+            return registry.standing(models, of.name).shadow_ms
+        closes, *_ = connection.execute(WATCHED, (of.name,)).fetchone()
+    return int(closes) * of.scope.timeframe_ms
 
 
 def _keys(home: Home, settings: Settings, world: World) -> Iterator[Lack]:

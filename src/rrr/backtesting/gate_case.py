@@ -20,7 +20,7 @@ from rrr.backtesting.gate_returns import Ledger, Record
 from rrr.backtesting.gate_rules import Calibration, Rules, Terms
 from rrr.backtesting.growth import F64
 from rrr.backtesting.history import History
-from rrr.neural_network.abstaining import Limits
+from rrr.neural_network.abstaining import Terms as Asks
 from rrr.neural_network.panel import I64
 from rrr.neural_network.registry import SIMPLEST
 from rrr.neural_network.strategies.asked import asked
@@ -37,8 +37,7 @@ class Bench:
     history: History  # begins with the first test and ends with the last
     book: Book
     boring: Book  # of the champion's own settings
-    cost_return: float
-    limits: Limits
+    asks: Asks  # of a forecast
     terms: Terms
     twins: int
     seed: int
@@ -58,10 +57,7 @@ class Shown:
 def shown(bench: Bench, siblings: Mapping[str, Folds]) -> Shown:
     """Of all kinds of a training; one look at each."""
     history, panel = bench.history, bench.history.panel
-    said = {
-        kind: opinions(folds, panel, bench.cost_return, bench.limits)
-        for kind, folds in siblings.items()
-    }
+    said = {kind: opinions(folds, panel, bench.asks) for kind, folds in siblings.items()}
     boring = asked(Champion(), panel, [one.spec.symbol for one in history.quoted])
     long = np.where(panel.there, FULL, SILENT)
     return Shown(

@@ -6,7 +6,7 @@ basis points, fitted before its test. Opinions leave: what the account's own wor
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rrr.backtesting.growth import F64
 from rrr.core.errors import ModelBroken
 from rrr.neural_network import word
-from rrr.neural_network.abstaining import Limits
+from rrr.neural_network.abstaining import Terms
 from rrr.neural_network.artefact import Artefact
 from rrr.neural_network.calibration import Calibration, Platt, judge, probabilities
 from rrr.neural_network.features import WINDOW, unit_returns
@@ -43,6 +43,10 @@ class Folds:
     @property
     def ends(self) -> int:
         return int(np.flatnonzero(self.fold >= 0)[-1]) + 1
+
+    def cut(self) -> "Folds":
+        """Up to the end of the last test."""
+        return replace(self, means=self.means[:, : self.ends], fold=self.fold[: self.ends])
 
 
 def folds_of(artefact: Artefact, panel: Panel) -> Folds:
@@ -73,12 +77,12 @@ def folds_of(artefact: Artefact, panel: Panel) -> Folds:
     return Folds(means, fold, platts, scales, int(manifest["horizon"]))
 
 
-def opinions(folds: Folds, panel: Panel, cost_return: float, limits: Limits) -> I64:
+def opinions(folds: Folds, panel: Panel, asks: Terms) -> I64:
     """(instruments, times) of basis points; SILENT outside all tests and where nothing is known."""
     units = np.full(panel.there.shape, np.nan)
     units[:, WINDOW - 1 :] = unit_returns(panel, folds.horizon)
     said: I64 = word.convictions(
-        folds.means, chances(folds), units, cost_return, _scales(folds), limits
+        folds.means, chances(folds), units, asks.cost_return, _scales(folds), asks.limits
     )
     return np.where(panel.there & (folds.fold >= 0), said, SILENT)
 

@@ -56,7 +56,7 @@ def counted(
     return Counted(dict(zip(recipes, trials, strict=True)), look)
 
 
-def concluded(home: Home, scope: Scope, outcomes: Mapping[int, Mapping[str, Any]]) -> None:
+def concluded(home: Home, outcomes: Mapping[int, Mapping[str, Any]]) -> None:
     """What each trial showed, as `research.concluded` has it."""
     with research.writing(path_of(home)) as connection:
         research.concluded(connection, outcomes)

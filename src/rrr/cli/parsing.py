@@ -11,16 +11,18 @@ from rrr import __version__
 from rrr.core.errors import UsageError
 
 from . import data as data_commands
+from . import models as model_commands
 from . import research_options
 from .commands import COMMANDS as DAEMON
 from .commands import trade
 from .data import DATA
+from .models import MODELS
 from .options import MODE, configured
 from .research import EXPORT, RESEARCH
 from .speaking import say
 from .telling import TELLING
 
-COMMANDS = {**DAEMON, **TELLING, "export": EXPORT, **RESEARCH, **DATA}
+COMMANDS = {**DAEMON, **TELLING, "export": EXPORT, **RESEARCH, **DATA, **MODELS}
 LOGS = ("trading", "system", "audit")
 SESSION = (
     ("capital", "AMOUNT", "of the quote currency, at the beginning"),
@@ -70,7 +72,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     known, rest = shared.parse_known_args(arguments)
     if not rest or rest[0].startswith("-"):
         return trading(shared).read(rest, known)
-    words = 2 if rest[0] == "data" else 1
+    words = 2 if rest[0] in ("data", "models") else 1
     name = " ".join(rest[:words])
     if name not in COMMANDS:
         raise UsageError(f"rrr has no command {name!r}.", nearest(name, [*COMMANDS], "rrr"))
@@ -168,6 +170,8 @@ def commanded(name: str, shared: Parser) -> Parser:
             research_options.add(name, one)
         case name if name in DATA:
             data_commands.add(name, one)
+        case name if name in MODELS:
+            model_commands.add(name, one)
         case "logs":
             one.add_argument(
                 "log", nargs="?", choices=LOGS, default=LOGS[0], help=f"or else {LOGS[0]}"
@@ -217,6 +221,11 @@ USAGES = {
     "data import": "data import FILE …",
     "data check": "data check [VENUE/SYMBOL …]",
     "data resample": "data resample TIMEFRAME",
+    "models show": "models show MODEL",
+    "models gate": "models gate MODEL [option …]",
+    "models promote": "models promote MODEL [--paper]",
+    "models shadow": "models shadow MODEL",
+    "models retire": "models retire MODEL",
 }
 OVERVIEW = "\n".join(
     f"  {usage:<42}{meaning}"

@@ -42,5 +42,6 @@ def account_of(settings: Settings, symbols: Sequence[str]) -> dict[str, Any]:
         "costs": {one: {name: getattr(of, name) for name in names} for one, of in costs.items()},
         "policy": settings.policy.model_dump(mode="json"),
         "fills": settings.fills.model_dump(mode="json"),
+        "abstain": settings.abstain.model_dump(mode="json", exclude={"expire_hours"}),
         "adverse_ppm": settings.gate.adverse_ppm,
     }

@@ -166,6 +166,22 @@ def verdict(models: Path, name: str) -> dict[str, Any] | None:
     return found
 
 
+def lacking(models: Path, of: Artefact, account: Mapping[str, Any]) -> list[str]:
+    """Why this model is not proven for this account, in sentences; nothing if it is."""
+    found = verdict(models, of.name)
+    if found is None:
+        return ["No gate judged it."]
+    if found["model"] != f"{of.id:012x}":
+        return ["Its verdict is of another model."]
+    if not found["passed"]:
+        rules = [check["name"] for check in found["verdict"]["checks"] if not check["passed"]]
+        return [f"Its gate refused it: {', '.join(rules)}."]
+    return [
+        f"It was judged with {name} {was}, and this account says {now}."
+        for name, was, now in _apart(found["account"], account)
+    ]
+
+
 def page(models: Path, name: str) -> str:
     path = models / VERDICTS / f"{name}.txt"
     return path.read_text("utf-8") if path.is_file() else ""
@@ -195,6 +211,15 @@ def tidy(models: Path, at_ms: int, kept: int = KEPT) -> list[str]:
         (models / name).rename(aside)
         shutil.rmtree(aside, ignore_errors=True)
     return gone
+
+
+def _apart(was: Any, now: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Every figure that two accounts do not share."""
+    if isinstance(was, Mapping) and isinstance(now, Mapping):
+        for each in sorted(was.keys() | now.keys()):
+            yield from _apart(was.get(each), now.get(each), f"{name}.{each}".lstrip("."))
+    elif was != now:
+        yield name, was, now
 
 
 def _of(models: Path, scope: Scope) -> list[Known]:

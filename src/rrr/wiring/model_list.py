@@ -1,0 +1,122 @@
+"""What models there are is a table, and what is known of one of them is a page."""
+
+from typing import Any, Final
+
+import numpy as np
+
+from rrr.config import Home
+from rrr.monitoring.words import printable, span, stamp
+from rrr.neural_network import registry
+from rrr.neural_network.registry import Known
+from rrr.wiring.beginning import now_ms
+
+HEADS: Final = ("model", "kind", "state", "learned from", "to", "IC", "verdict", "age")
+NOTHING: Final = "–"
+
+
+def listed(home: Home) -> list[dict[str, Any]]:
+    """The newest first; the damaged last."""
+    models = home.data / "models"
+    found = [_told(home, one) for one in registry.standings(models)]
+    return sorted(found, key=lambda one: (one["ends_ms"] or 0, one["model"]), reverse=True)
+
+
+def of_one(home: Home, name: str) -> dict[str, Any]:
+    models = home.data / "models"
+    of = registry.named(models, name)
+    [known] = [one for one in registry.standings(models) if one.name == of.name]
+    report = of.folder / "report.txt"
+    return _told(home, known) | {
+        "manifest": dict(of.manifest),
+        "verdict_page": registry.page(models, of.name),
+        "judged": registry.verdict(models, of.name),
+        "report": report.read_text("utf-8") if report.is_file() else "",
+    }
+
+
+def in_words(found: list[dict[str, Any]]) -> str:
+    if not found:
+        return "There is no model yet: `rrr train` makes one."
+    rows = [HEADS, *(_row(one) for one in found)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    return "\n".join(
+        lines + [f"{one['model']}: {one['trouble']}" for one in found if one["trouble"]]
+    )
+
+
+def one_in_words(found: dict[str, Any]) -> str:
+    """The manifest in words, the training's own report, the verdict."""
+    manifest = found["manifest"]
+    made = ", ".join(f"{name} {version}" for name, version in manifest["made_with"].items())
+    about = [
+        ("model", f"{found['model']}, {found['kind']}, id {found['id']}"),
+        ("state", _stated(found)),
+        ("of", f"{', '.join(manifest['symbols'])}, {manifest['market']}"),
+        ("learned", f"{stamp(manifest['data']['begins_ms'])} to {stamp(found['ends_ms'])}"),
+        ("data", str(manifest["data"]["digest"])),
+        ("recipe", str(manifest["recipe"])),
+        ("training", f"{manifest['training']}, {'full' if manifest['full'] else 'quick'}"),
+        ("ahead", f"{manifest['horizon']} candles"),
+        ("seed", str(manifest["seed"])),
+        ("made with", made),
+    ]
+    lines = [f"{name:<10}{printable(words)}" for name, words in about]
+    verdict = found["verdict_page"] or "No gate judged it: `rrr models gate` does.\n"
+    return "\n".join([*lines, "", found["report"].rstrip(), "", verdict.rstrip()])
+
+
+def _told(home: Home, one: Known) -> dict[str, Any]:
+    of, stands = one.artefact, one.standing
+    told: dict[str, Any] = {
+        "model": one.name,
+        "state": stands.state,
+        "why": stands.why,
+        "since_ms": stands.since_ms,
+        "serves": stands.serves,
+        "trouble": one.trouble,
+        "passed": None,
+    }
+    if of is None:
+        return told | dict.fromkeys(("id", "kind", "full", "begins_ms", "ends_ms", "ic", "age_ms"))
+    data, folds = of.manifest["data"], of.manifest.get("folds", ())
+    shown = [one["ic"] for one in folds] or [of.manifest.get("metrics", {}).get("ic")]
+    known = [ic for ic in shown if ic is not None]
+    verdict = registry.verdict(home.data / "models", one.name)
+    return told | {
+        "id": f"{of.id:012x}",
+        "kind": of.kind,
+        "full": bool(of.manifest["full"]),
+        "serves": stands.serves or bool(of.manifest.get("serves")),
+        "begins_ms": int(data["begins_ms"]),
+        "ends_ms": of.ends_ms,
+        "ic": float(np.mean(known)) if known else None,
+        "age_ms": max(now_ms() - of.ends_ms, 0),
+        "passed": None if verdict is None else bool(verdict["passed"]),
+    }
+
+
+def _row(one: dict[str, Any]) -> tuple[str, ...]:
+    if one["trouble"]:
+        return (one["model"], NOTHING, "damaged", *[NOTHING] * 5)
+    verdict = {None: NOTHING, True: "passed", False: "refused"}[one["passed"]]
+    kind = one["kind"] if one["full"] else f"{one['kind']}, quick"
+    return (
+        one["model"],
+        f"{kind}{' *' if one['serves'] and one['full'] else ''}",
+        one["state"],
+        stamp(one["begins_ms"]),
+        stamp(one["ends_ms"]),
+        NOTHING if one["ic"] is None else f"{one['ic']:+.4f}",
+        verdict,
+        span(one["age_ms"] / 1000),
+    )
+
+
+def _stated(found: dict[str, Any]) -> str:
+    since = f" since {stamp(found['since_ms'])}" if found["since_ms"] else ""
+    why = f": {found['why']}" if found["why"] else ""
+    return f"{found['state']}{since}{why}"
