@@ -14,7 +14,7 @@ from rrr.core.events import Close, Signal
 from rrr.core.market import BPS
 from rrr.neural_network.abstaining import Belief, Limits, Reason, Terms
 from rrr.neural_network.features import FEATURES, features
-from rrr.neural_network.model import HOLES_MAX, WINDOW, Model
+from rrr.neural_network.model import FOR_EVER, HOLES_MAX, WINDOW, Model
 from rrr.neural_network.panel import panel_of
 from rrr.neural_network.voice import Voice
 from tests.builders import HOUR
@@ -29,7 +29,7 @@ def model(
     content: bytes = b"",
     *,
     terms: Terms = FREE,
-    belief: Belief = Belief(),
+    belief: Belief = FOR_EVER,
     watched: bool = False,
     files: dict[str, bytes] | None = None,
     **changes: Any,

@@ -125,6 +125,22 @@ def why(options: argparse.Namespace) -> int:
     return 0
 
 
+def explain(options: argparse.Namespace) -> int:
+    """Make the last opinions anew from what was stored, and say whether they are the same."""
+    from rrr.api import explaining
+    from rrr.database import sessions
+    from rrr.trading.engine.opening import core_hash
+
+    at_ms, models = moment_of(options.at), home_of(options).data / "models"
+    symbols = [options.instrument] if options.instrument else []
+    with reading(options) as connection:
+        session = sessions.named(connection, options.session)
+        about = connection, session, symbols, at_ms, models
+        found = explaining.explain(*about, core_hash())
+    tell(options, found, lambda: explaining.explain_in_words(found))
+    return 0 if found["identical"] else Different.exit_code
+
+
 def moment_of(given: str | None) -> int | None:
     """UTC milliseconds of what a person typed; a moment without a zone is UTC."""
     if given is None:
@@ -269,6 +285,7 @@ def looking(options: argparse.Namespace) -> Iterator[sqlite3.Connection]:
 COMMANDS = {
     "status": ("the books, and the daemon's pulse if it runs", status),
     "why": ("why it is held or flat: signal, wish, rules", why),
+    "explain": ("make an opinion anew from what was stored, and compare", explain),
     "logs": ("the last lines of a log; -f goes on", logs),
     "sessions": ("all sessions, the last first", list_sessions),
     "replay": ("make a session anew from its journal, and compare", replay),

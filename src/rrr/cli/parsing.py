@@ -185,8 +185,9 @@ def commanded(name: str, shared: Parser) -> Parser:
     match name:
         case "status" | "replay":
             one.add_argument("session", nargs="?", metavar="SESSION", help="or else the last")
-        case "why":
-            one.add_argument("instrument", metavar="INSTRUMENT", help="such as BTC-USD")
+        case "why" | "explain":
+            many = "?" if name == "explain" else None
+            one.add_argument("instrument", nargs=many, metavar="INSTRUMENT", help="such as BTC-USD")
             one.add_argument("--at", metavar="TIME", help="UTC; or else now")
             one.add_argument("--session", metavar="SESSION", help="by name; or else the last")
         case "doctor":
@@ -201,6 +202,7 @@ def commanded(name: str, shared: Parser) -> Parser:
 USAGES = {
     "status": "status [SESSION]",
     "why": "why INSTRUMENT [--at TIME]",
+    "explain": "explain [INSTRUMENT] [--at TIME]",
     "logs": "logs [trading|system|audit] [-f]",
     "replay": "replay [SESSION]",
     "train": "train [--quick] [option …]",

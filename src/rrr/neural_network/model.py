@@ -96,6 +96,13 @@ class Model:
                 if not all(map(np.isnan, scores)):
                     self.told.append((close, [_past(*one) for one in enumerate(scores)]))
 
+    def thought(self, closes: Sequence[Close]) -> "Thought":
+        """What the closes alone make of the last of them; nothing of it is remembered."""
+        *before, last = self._runs(closes)[-1]
+        panel = panel_of([*before, last], self.known.instruments, self.known.timeframe_ms)
+        panel = panel.cut(-WINDOW)
+        return self._thought([last], panel, features(panel))
+
     def recall(self, memory: Memory) -> None:
         """What was written of its watch; the closes up to there are to follow as warmth."""
         assert self.watch is not None, "Only who is watched has a memory beside the closes."

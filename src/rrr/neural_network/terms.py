@@ -9,6 +9,7 @@ from rrr.core.market import BPS, PPM
 
 from .abstaining import NEVER, Belief, Limits, Terms
 
+LIMITS: Final = ("abstain.margin_ppm", "abstain.hold_bps", "abstain.probability_min_bps")
 HOUR_MS: Final = 3_600_000
 RETRAINED_HOURS: Final = 24
 RETRAININGS: Final = 3  # that may fail before a model is too old
@@ -37,5 +38,8 @@ def belief_of(settings: Settings, *, settled: bool) -> Belief:
 
 
 def stated(cost_ppm: int, margin_ppm: int, hold_bps: int, probability_min_bps: int) -> Terms:
-    limits = Limits(margin_ppm / PPM, hold_bps / BPS, probability_min_bps / BPS)
-    return Terms(cost_ppm / PPM, limits)
+    return Terms(cost_ppm / PPM, limits_of(margin_ppm, hold_bps, probability_min_bps))
+
+
+def limits_of(margin_ppm: int, hold_bps: int, probability_min_bps: int) -> Limits:
+    return Limits(margin_ppm / PPM, hold_bps / BPS, probability_min_bps / BPS)
