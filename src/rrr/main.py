@@ -22,8 +22,9 @@ from rrr.wiring.beginning import dealing, life_of, market_of, now_ms, occupied, 
 from rrr.wiring.ending import farewell, greeting
 from rrr.wiring.opinions import Opinions
 from rrr.wiring.pace import Pace
+from rrr.wiring.shadows import Shadows
 from rrr.wiring.stopping import Stopped, stop_when_asked, unless
-from rrr.wiring.tasks import House, deal, decide, feed, learn, signals
+from rrr.wiring.tasks import House, accompany, deal, decide, feed, learn, signals
 from rrr.wiring.teller import Teller
 from rrr.wiring.watching import guard
 
@@ -77,7 +78,10 @@ async def _traded(
         story = Story(terms.units, engine.state, every_decision=every, names=names)
         opinions = Opinions(home, settings, market, engine, teller, names, story.warmed)
         pace = Pace(settings.pace, real=settings.real)
-        house = House(settings, market, db, engine, opinions, story, teller, stop, pace, live)
+        beside = Shadows(settings, market, engine, teller, opinions)
+        house = House(
+            settings, market, db, engine, opinions, story, teller, stop, pace, live, beside
+        )
         teller.notes(greeting(house, terms, life))
         await unless(stop, opinions.begin(db))
         async with asyncio.TaskGroup() as tasks:
@@ -88,6 +92,7 @@ async def _traded(
             tasks.create_task(guard(house), name="guard")
             tasks.create_task(socket(house, home), name="socket")
             tasks.create_task(learn(house), name="training")
+            tasks.create_task(accompany(house), name="shadows")
         return await farewell(house, terms)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from rrr.api import shadow_views
 from rrr.core.market import QUANTA
 from rrr.database import sessions
 from rrr.database.ledger import ENDS
@@ -82,6 +83,7 @@ def status(
         "halt": dict(zip(("reason", "at_ms", "note"), halt, strict=True)) if halted else None,
         "rows": number[0] if number else 0,
         "positions": positions,
+        "shadows": shadow_views.shadows(connection, session),
         "run": run and dict(zip(names, run[:4], strict=True)),
     }
 
@@ -110,6 +112,7 @@ def in_words(found: dict[str, Any], colour: bool = False) -> str:
         lines += _books(found)
     else:
         lines.append(("as of", "before its first candle"))
+    lines += shadow_views.in_words(found["shadows"])
     if seam:
         from rrr.api import views_live
 

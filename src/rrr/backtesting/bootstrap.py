@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from rrr.backtesting.blocks import F64, block_length, drawn
+from rrr.monitoring.blocks import F64, block_length, drawn
 from rrr.backtesting.nulls import CELLS, DRAWS
 from rrr.backtesting.sharpe import STILL
 

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from rrr.backtesting import performance
-from rrr.backtesting.blocks import block_length, drawn
+from rrr.monitoring.blocks import block_length, drawn
 from rrr.backtesting.growth import F64, Daily
 from rrr.backtesting.nulls import CELLS, DRAWS, RUIN, equity_before
 from rrr.backtesting.performance import DAYS_MIN, YEARLY

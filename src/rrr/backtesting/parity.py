@@ -6,17 +6,17 @@ reports of a venue that is far away are fed too: they are compared with the fill
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from rrr.database import balance, sessions
+from rrr.database import balance, sessions, shadows
 from rrr.database.journal import REPORT, walked
 from rrr.database.sessions import PRINCIPAL, Session
 from rrr.trading.engine.engine import until, world_of
 from rrr.trading.engine.fold import Difference, Fold
 from rrr.trading.engine.paper import NO_WORLD
-from rrr.trading.engine.venue import SPEAKERS
+from rrr.trading.engine.venue import SPEAKERS, Paper
 
 # Fills of the journal that the table of fills has otherwise, or not at all.
 UNLIKE = """SELECT j.number FROM journal j INDEXED BY journal_by_kind
@@ -45,15 +45,17 @@ class Verdict(NamedTuple):
     state_hash: str  # of the last row; empty if this version did not write it
 
 
-def replayed(connection: sqlite3.Connection, session: Session, core_hash: str) -> Verdict:
-    """Make a session's rows anew. Raise JournalBroken where its chain does not hold."""
-    book = (session.id, PRINCIPAL)
+def replayed(
+    connection: sqlite3.Connection, session: Session, core_hash: str, number: int = PRINCIPAL
+) -> Verdict:
+    """Make a book's rows anew. Raise JournalBroken where its chain does not hold."""
+    book, principal = (session.id, number), number == PRINCIPAL
     saved = {s.head.number: s for s in sessions.snapshots(connection, *book)}
     left_out: list[Stretch] = []
     current = False  # whether the state is that of the last row
-    advance, outside = SPEAKERS[session.mode]
-    fold = Fold(advance, NO_WORLD, sessions.head_of(session), outside)
-    for stretch in stretches(connection, session.id):
+    advance, outside = SPEAKERS[session.mode if principal else Paper.mode]
+    fold = Fold(advance, NO_WORLD, sessions.head_of(session, number), outside)
+    for stretch in stretches(connection, *book):
         page = until(sessions.journal(connection, *book, stretch.first - 1), stretch.last)
         if stretch.core_hash != core_hash:
             left_out.append(stretch)
@@ -70,19 +72,31 @@ def replayed(connection: sqlite3.Connection, session: Session, core_hash: str) -
         # Nobody here can make a report anew: one that was changed shows first in what it led to.
         changed = [number for (number,) in connection.execute(UNLIKE, book)]
         faults = [f"row {number} (report) is not the fill that was booked" for number in changed]
-    if current and session.state_hash not in (None, digest):
+    if current and principal and session.state_hash not in (None, digest):
         faults.append(f"the session was finished under the state hash {session.state_hash}")
     same = fold.difference is None and not faults and fold.rows > 0
     return Verdict(same, fold.rows, tuple(left_out), fold.difference, tuple(faults), digest)
 
 
-def stretches(connection: sqlite3.Connection, session: int) -> Iterator[Stretch]:
-    """The session's rows by the version of the core that wrote them, in order."""
+def shadows_replayed(
+    connection: sqlite3.Connection, session: Session, core_hash: str
+) -> dict[str, Verdict]:
+    """The same of every paper book beside the principal one, by its name."""
+    return {
+        one.name: replayed(connection, session, core_hash, one.book)
+        for one in shadows.of(connection, session.id)
+    }
+
+
+def stretches(
+    connection: sqlite3.Connection, session: int, book: int = PRINCIPAL
+) -> Iterator[Stretch]:
+    """The book's rows by the version of the core that wrote them, in order."""
     runs = connection.execute(
         "SELECT r.core_hash, min(j.number), max(j.number) FROM journal j"
         " JOIN runs r ON r.id = j.run WHERE j.session = ? AND j.book = ?"
         " GROUP BY j.run ORDER BY 2",
-        (session, PRINCIPAL),
+        (session, book),
     )
     for core_hash, group in groupby(runs, key=lambda row: str(row[0])):
         found = list(group)
@@ -111,6 +125,18 @@ def in_words(verdict: Verdict) -> str:
     else:
         lines.append(f"identical: {verdict.rows:,} rows, state hash {verdict.state_hash}")
     return "\n".join(lines)
+
+
+def shadows_in_words(verdicts: Mapping[str, Verdict]) -> str:
+    """Lines below those of the principal."""
+    return "".join(f"\nshadow {name}: {in_words(one)}" for name, one in verdicts.items())
+
+
+def shadows_as_json(verdicts: Mapping[str, Verdict]) -> dict[str, Any]:
+    return {
+        name: {"identical": one.identical, "rows": one.rows, "state_hash": one.state_hash}
+        for name, one in verdicts.items()
+    }
 
 
 def as_json(session: Session, verdict: Verdict) -> dict[str, Any]:

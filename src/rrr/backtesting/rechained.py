@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from rrr.backtesting.blocks import drawn
+from rrr.monitoring.blocks import drawn
 from rrr.backtesting.growth import F64
 from rrr.backtesting.history import History
 from rrr.backtesting.hold import known

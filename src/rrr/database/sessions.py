@@ -291,6 +291,6 @@ def last_closes(
     return closes[::-1]
 
 
-def head_of(session: Session) -> Head:
-    """Where the journal of a session begins."""
-    return beginning(f"{session.name} {session.key}")
+def head_of(session: Session, book: int = PRINCIPAL) -> Head:
+    """Where the journal of a session's book begins."""
+    return beginning(f"{session.name} {session.key}" + (f" {book}" if book != PRINCIPAL else ""))

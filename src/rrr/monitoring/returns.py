@@ -46,6 +46,19 @@ def time_weighted(
     """
     if len(at_ms) < 2:
         return Daily(np.zeros(0, np.int64), np.zeros(0))
+    growth = growths(at_ms, equity, flows)
+    days = (at_ms[1:] - 1) // DAY_MS
+    first = np.flatnonzero(np.diff(days, prepend=days[0] - 1))
+    day = np.arange(days[0], days[-1] + 1)
+    ratio = np.zeros(len(day))
+    ratio[days[first] - days[0]] = np.multiply.reduceat(growth, first) - 1
+    return Daily(day, ratio)
+
+
+def growths(
+    at_ms: NDArray[np.int64], equity: NDArray[np.int64], flows: Sequence[Flow]
+) -> NDArray[np.float64]:
+    """What a unit became from each close to the next, one less than there are closes."""
     gaps = np.diff(at_ms)
     assert (gaps > 0).all(), "The earlier close comes first."
     early, late = np.zeros(len(at_ms)), np.zeros(len(at_ms))
@@ -54,13 +67,7 @@ def time_weighted(
         if k < len(at_ms):
             (late if at_ms[k] == flow.at_ms else early)[k] += flow.amount
     before, after = equity[:-1] + early[1:], equity[1:] - late[1:]
-    growth = np.divide(after, before, out=np.ones(len(before)), where=before > 0)
-    days = (at_ms[1:] - 1) // DAY_MS
-    first = np.flatnonzero(np.diff(days, prepend=days[0] - 1))
-    day = np.arange(days[0], days[-1] + 1)
-    ratio = np.zeros(len(day))
-    ratio[days[first] - days[0]] = np.multiply.reduceat(growth, first) - 1
-    return Daily(day, ratio)
+    return np.divide(after, before, out=np.ones(len(before)), where=before > 0)
 
 
 def linked(daily: Daily) -> float:
@@ -74,8 +81,22 @@ def linked(daily: Daily) -> float:
 
 def session_returns(connection: sqlite3.Connection, session: Session) -> Daily:
     """What a session made of its money, day by day."""
-    key = (session.id, PRINCIPAL)
+    return time_weighted(*_book(connection, session, PRINCIPAL))
+
+
+def book_growths(
+    connection: sqlite3.Connection, session: Session, book: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The closing times of a book, and what a unit became from each to the next."""
+    at_ms, equity, flows = _book(connection, session, book)
+    return at_ms, growths(at_ms, equity, flows)
+
+
+def _book(
+    connection: sqlite3.Connection, session: Session, book: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], list[Flow]]:
+    key = (session.id, book)
     rows = connection.execute(EQUITY, key).fetchall()
     at_ms, equity = np.array(rows, np.int64).reshape(-1, 2).T
     flows = connection.execute(FLOWS, (int(Place.FLOWS), int(Place.FLOWS), *key))
-    return time_weighted(at_ms, equity, [Flow(*row) for row in flows])
+    return at_ms, equity, [Flow(*row) for row in flows]

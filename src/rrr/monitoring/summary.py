@@ -50,6 +50,8 @@ def summary(
     state_hash: str,
 ) -> dict[str, Any]:
     """Money in the quote currency, ratios between 0 and 1."""
+    from rrr.monitoring import shadowed
+
     key = (session.id, PRINCIPAL)
     account = state.account
 
@@ -95,6 +97,7 @@ def summary(
         "equity": now / QUANTA,
         "drawdown_ratio_max": account.drawdown_ppm_max / 1_000_000,
         "halted": bool(account.halted),
+        "shadows": shadowed.shadowed(connection, session),
         "books_balanced": not faults,
         "faults": faults,
         "state_hash": state_hash,
@@ -138,6 +141,7 @@ def _signals(
 
 def told(told: dict[str, Any], quote: str, outcome: str) -> str:
     """The closing words, for a terminal; of a simulated market every line says so."""
+    from rrr.monitoring import shadowed
 
     def paid(name: str, sign: str = "") -> str:
         return f"{money(round(told[name] * QUANTA), sign)} {quote}"
@@ -163,6 +167,7 @@ def told(told: dict[str, Any], quote: str, outcome: str) -> str:
         ("P&L", f"{paid('pnl', '+')} ({told['pnl_ratio']:+.2%})"),
         ("matched hold", f"{told['matched_hold_ratio']:+.2%}, the same exposure without skill"),
         ("difference", f"{told['difference_ratio']:+.2%}, what the decisions added to it"),
+        *shadowed.told(told.get("shadows", ())),
         ("equity", f"{paid('equity')} from {paid('capital')}"),
         ("drawdown", f"{told['drawdown_ratio_max']:.2%} at most"),
         ("books", balanced),

@@ -183,7 +183,8 @@ def terms_of(market: Market, settings: Settings, mode: str = "paper") -> Terms:
         **market.about,
     }
     if settings.opinion == "model":
-        about["train"] = settings.train.model_dump(exclude={"minutes_max"})
+        when = {"minutes_max", "every_hours", "gap_hours"}  # it trains, and not what
+        about["train"] = settings.train.model_dump(exclude=when)
     return Terms(
         about=about,
         units=units,

@@ -21,6 +21,7 @@ from rrr.monitoring.story import Story
 from rrr.trading.engine.engine import Batch, Engine, Late, Moment
 from rrr.wiring.opinions import Opinions
 from rrr.wiring.pace import Pace
+from rrr.wiring.shadows import Shadows
 from rrr.wiring.stopping import unless
 from rrr.wiring.teller import Teller
 
@@ -53,6 +54,7 @@ class House:
     stop: asyncio.Event
     pace: Pace
     live: "Live | None" = None
+    shadows: Shadows | None = None
     lag: LoopLag = field(default_factory=LoopLag)
     started_s: float = field(default_factory=time.monotonic)
     # When the last candle of each instrument came, or the word that nobody traded it.
@@ -140,6 +142,8 @@ async def commit(
 ) -> None:
     """Make true what was decided, then tell it."""
     await house.engine.commit(batch)
+    if house.shadows is not None:
+        house.shadows.tell()
     for moment, (record, state) in zip(moments, batch.told, strict=True):
         silent = all(isinstance(item, Close | Touch) for item in record)
         if silent and all(one.at_ms <= house.market.begins_ms for one in moment.events[:1]):
@@ -153,6 +157,12 @@ async def deal(house: House) -> None:
     """Send, hear and ask at the venue, until nothing is decided any more."""
     if house.live is not None:
         await unless(house.over, house.live.run(house.inbox.put, house.db, house.engine))
+
+
+async def accompany(house: House) -> None:
+    """Let paper books follow what is committed, until nothing is decided any more."""
+    if house.shadows is not None:
+        await house.shadows.run(house.over)
 
 
 async def learn(house: House) -> None:

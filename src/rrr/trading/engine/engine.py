@@ -29,6 +29,8 @@ from rrr.trading.engine.paper import NO_WORLD, Record, World
 from rrr.trading.engine.venue import SPEAKERS, Venue, Work
 
 SNAPSHOT_ROWS = 20_000
+WROTE = """SELECT core_hash FROM runs WHERE id = (SELECT run FROM journal
+    WHERE session = ? AND book = ? ORDER BY number DESC LIMIT 1)"""
 Words = dict[str, Any]
 
 
@@ -71,13 +73,14 @@ class Engine:
         venue: Venue,
         core_hash: str,
         clock: Callable[[], int],
+        book: int = PRINCIPAL,
     ) -> None:
-        self.db, self.session, self.venue = db, session, venue
+        self.db, self.session, self.venue, self.book = db, session, venue, book
         self.core_hash, self.clock = core_hash, clock
         self.advance, self.outside = SPEAKERS[venue.mode]
         self.world = self.decided = NO_WORLD
-        self.pen = Pen(sessions.head_of(session))
-        self.scribe = Scribe(session.id, PRINCIPAL, self.world.state)
+        self.pen = Pen(sessions.head_of(session, book))
+        self.scribe = Scribe(session.id, book, self.world.state)
         self.committed = self.pen.head
         self.snapped_at = 0
 
@@ -126,7 +129,10 @@ class Engine:
         return Batch(world, self.head, self.scribe.tables(), told, also, then, snapshot)
 
     async def commit(self, batch: Batch) -> Batch:
-        """Make a batch true: on the disk, then adopted, then sent. Batches come in their order."""
+        """Make a batch true: on the disk, then adopted, then sent. Batches come in their order.
+
+        What a power cut takes from a shadow, it makes again of the principal's journal.
+        """
 
         def write(connection: sqlite3.Connection) -> None:
             for work in batch.also:
@@ -135,9 +141,9 @@ class Engine:
             for work in batch.then:
                 work(connection)
             if batch.snapshot is not None:
-                sessions.snap(connection, self.session.id, PRINCIPAL, batch.snapshot)
+                sessions.snap(connection, self.session.id, self.book, batch.snapshot)
 
-        await self.db.write(write)
+        await self.db.write(write, durable=self.book == PRINCIPAL)
         self.world, self.committed = batch.world, batch.head
         for record, state in batch.told:
             await self.venue.carry(record, state)
@@ -160,10 +166,24 @@ class Engine:
 
         def write(connection: sqlite3.Connection) -> int:
             if snapshot is not None:
-                sessions.snap(connection, self.session.id, PRINCIPAL, snapshot)
+                sessions.snap(connection, self.session.id, self.book, snapshot)
             return sessions.begin_run(connection, self.session, life, self.core_hash, self.clock())
 
         self.pen.run = await self.db.write(write)
+
+    async def accompany(self, run: int) -> None:
+        """Live the life that the principal has begun, from a snapshot where its core is another."""
+        last = await self.db.read_one(WROTE, (self.session.id, self.book))
+        if last is not None and last[0] != self.core_hash:
+            await self.rest()
+        self.pen.run = run
+
+    async def rest(self) -> None:
+        """Save the state, so that the next life folds nothing."""
+        if self.head.number == 0:
+            return
+        snapshot, key = self.snap(), (self.session.id, self.book)
+        await self.db.write(lambda connection: sessions.snap(connection, *key, snapshot), False)
 
     async def end(self, over: bool, words: Callable[[sqlite3.Connection], Words]) -> Words:
         """Close this life of the process, and the session if its market is over, in one commit.
@@ -177,7 +197,7 @@ class Engine:
 
         def write(connection: sqlite3.Connection) -> Words:
             tables.write(connection)
-            sessions.snap(connection, self.session.id, PRINCIPAL, snapshot)
+            sessions.snap(connection, self.session.id, self.book, snapshot)
             found = words(connection)
             sessions.end_run(connection, self.pen.run, "finished" if over else "stopped", now_ms)
             if over:
@@ -192,16 +212,16 @@ class Engine:
         self.world = self.decided = fold.world
         self.pen = Pen(fold.head)
         self.committed = fold.head
-        self.scribe = Scribe(self.session.id, PRINCIPAL, self.world.state)
+        self.scribe = Scribe(self.session.id, self.book, self.world.state)
         self.snapped_at = fold.head.number - fold.rows
         await self.db.write(self.scribe.recall)
         return fold
 
     def _folded(self, connection: sqlite3.Connection) -> Fold:
         fold = Fold(self.advance, NO_WORLD, self.pen.head, self.outside)
-        saved = sessions.snapshots(connection, self.session.id, PRINCIPAL)
+        saved = sessions.snapshots(connection, self.session.id, self.book)
         if saved:
-            rows = sessions.journal(connection, self.session.id, PRINCIPAL)
+            rows = sessions.journal(connection, self.session.id, self.book)
             reached = walked(fold.head, until(rows, saved[-1].head.number))
             if reached != saved[-1].head:
                 raise JournalBroken(
@@ -209,7 +229,7 @@ class Engine:
                     RESTORE,
                 )
             fold.world, fold.head = world_of(saved[-1]), reached
-        fold.walk(sessions.journal(connection, self.session.id, PRINCIPAL, fold.head.number))
+        fold.walk(sessions.journal(connection, self.session.id, self.book, fold.head.number))
         if fold.difference is not None:
             raise JournalBroken(
                 f"Row {fold.difference.number} of the journal ({fold.difference.kind}) is not what"

@@ -21,7 +21,7 @@ from rrr.database.client import Client
 from rrr.database.sessions import Life, Session, Unit, key_of
 from rrr.trading.engine import far, paper
 from rrr.trading.engine.engine import Engine, Moment
-from rrr.trading.engine.venue import Venue
+from rrr.trading.engine.venue import Paper, Venue
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,15 @@ async def opened(
     await engine.begin(life)
     if events := changes(engine, terms):
         await engine.take([Moment(events)])
+    return engine
+
+
+async def accompanied(principal: Engine, book: int) -> Engine:
+    """The engine of a shadow, on paper, as its journal left it and in the principal's life."""
+    of = principal
+    engine = Engine(of.db, of.session, Paper(), of.core_hash, of.clock, book)
+    await engine.recover()
+    await engine.accompany(of.pen.run)
     return engine
 
 

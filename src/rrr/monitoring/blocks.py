@@ -11,9 +11,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from rrr.neural_network.panel import I64
-
 F64: TypeAlias = NDArray[np.float64]
+I64: TypeAlias = NDArray[np.int64]
 
 
 def drawn(random: np.random.Generator, draws: int, times: int, block: float) -> I64:

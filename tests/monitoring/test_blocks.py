@@ -5,7 +5,7 @@ from math import ceil, log10, sqrt
 import numpy as np
 import pytest
 
-from rrr.backtesting.blocks import block_length, drawn
+from rrr.monitoring.blocks import block_length, drawn
 
 
 def generator(seed: int = 7) -> np.random.Generator:
