@@ -183,7 +183,8 @@ def _ratio(record: Record) -> float:
 
 def _lines(verdict: Verdict) -> Iterator[str]:
     refused = len(verdict.refusals)
-    yield "Promoted." if verdict.passed else f"Refused by {refused} of {len(verdict.checks)} rules."
+    rules = f"{len(verdict.checks)} rules"
+    yield f"Passed all of {rules}." if verdict.passed else f"Refused by {refused} of {rules}."
     yield ""
     for check in verdict.checks:
         figure = "–" if check.figure is None else f"{check.figure:.4g}"
