@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from rrr.neural_network.conformal import (
     MISSES,
     RATE,
-    SCORES_MIN,
     SCORES_MAX,
+    SCORES_MIN,
+    Adapting,
     Conformal,
     Interval,
     ask,
@@ -138,3 +139,19 @@ def test_outcomes_that_are_always_as_said_leave_a_level_that_can_come_back() -> 
 def test_of_no_known_interval_no_coverage_is_told() -> None:
     assert isnan(covered([ask(Conformal(), 0.0)], np.zeros(1)))
     assert isnan(covered([ask(begun(50), 0.0)], np.array([nan])))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_one_that_goes_on_says_what_the_functions_say(seed: int) -> None:
+    dice = np.random.default_rng(seed)
+    state = Conformal(0.1, tuple(np.abs(dice.normal(size=10 * seed)).round(1).tolist()))
+    goes_on = Adapting(state)
+    for mean, outcome in dice.normal(size=(1_200, 2)).round(1).tolist():
+        mean = nan if dice.random() < 0.02 else mean
+        outcome = nan if dice.random() < 0.02 else outcome
+        asked = ask(state, mean)
+        assert repr(goes_on.ask(mean)) == repr(asked)
+        score, state = goes_on.step(asked, outcome), step(state, asked, outcome)
+        assert goes_on.state == state
+        assert isnan(score) or score == state.scores[-1]
+    assert goes_on.ranked == sorted(state.scores)

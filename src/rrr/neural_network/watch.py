@@ -26,6 +26,7 @@ from .panel import I64, Mask
 
 LOOKS: Final = 8  # at what goes in, while all of it is replaced
 NOWHERE: Final = 1 << 62
+FAR: Final = 2.0  # of many features one is always a little beyond the worst of its training
 
 
 class Furthest(NamedTuple):
@@ -178,7 +179,7 @@ class Watch:
         for number, usual in enumerate(self.learned.features):
             if usual is None or (psi := drift.psi(usual, late[..., number])) is None:
                 continue
-            found = Furthest(psi, usual.psi_max, FEATURES[number])
+            found = Furthest(psi, FAR * usual.psi_max, FEATURES[number])
             if not furthest.feature or found.psi * furthest.psi_max > furthest.psi * found.psi_max:
                 furthest = found
         self.furthest = furthest
