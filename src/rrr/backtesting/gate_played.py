@@ -33,7 +33,7 @@ def played(history: History, said: I64, book: Book, *, dear: bool = True) -> Rec
     book = unhalted(book)
     once = run(history, said, book, digests=False)
     net = _returns(once)
-    twice = _returns(run(history, said, doubled(book), digests=False)) if dear else net
+    twice = _returns(run(history, said, charged(book, 2), digests=False)) if dear else net
     return Record(net, twice, matched(_held(once), moves(history, once)))
 
 
@@ -52,9 +52,9 @@ def twins(said: I64, begins: int, number: int, seed: int) -> Iterator[I64]:
         yield other
 
 
-def doubled(book: Book) -> Book:
-    """The same where everything that trading takes costs twice as much."""
-    return replace(book, instruments=[_dear(one) for one in book.instruments])
+def charged(book: Book, times: int) -> Book:
+    """The same where everything that trading takes costs so many times as much."""
+    return replace(book, instruments=[_dear(one, times) for one in book.instruments])
 
 
 def unhalted(book: Book) -> Book:
@@ -87,10 +87,10 @@ def _held(result: Result) -> F64:
     return np.vstack([np.zeros((1, share.shape[1])), share[:-1]]).T
 
 
-def _dear(one: Instrument) -> Instrument:
+def _dear(one: Instrument, times: int) -> Instrument:
     return one._replace(
-        fee_maker_ppm=2 * one.fee_maker_ppm,
-        fee_taker_ppm=2 * one.fee_taker_ppm,
-        half_spread_ppm=2 * one.half_spread_ppm,
-        slippage_ppm=2 * one.slippage_ppm,
+        fee_maker_ppm=times * one.fee_maker_ppm,
+        fee_taker_ppm=times * one.fee_taker_ppm,
+        half_spread_ppm=times * one.half_spread_ppm,
+        slippage_ppm=times * one.slippage_ppm,
     )

@@ -53,7 +53,8 @@ def train(options: argparse.Namespace) -> int:
 
     home, full = home_of(options), not options.quick
     found = asyncio.run(train_now(home, load(options, home), sys.stderr, full=full))
-    tell(options, found, lambda: str(found["report"]))
+    pictures = f"\nIn pictures: {found['pictures']}\n" if found["pictures"] else ""
+    tell(options, found, lambda: f"{found['report']}{pictures}")
     return 0
 
 

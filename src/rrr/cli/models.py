@@ -41,7 +41,8 @@ def gate(options: argparse.Namespace) -> int:
         found = judged(home, load(options, home, past=True), options.model, progress)
     if found.stood:
         say("This verdict stands: nothing that it depends on has changed.\n", sys.stderr)
-    tell(options, dict(found.content), lambda: found.page.rstrip())
+    told = dict(found.content) | {"pictures": str(found.pictures)}
+    tell(options, told, lambda: f"{found.page.rstrip()}\n\nIn pictures: {found.pictures}")
     return found.code
 
 

@@ -127,6 +127,9 @@ def _figures(done: Studied, kind: str, said: F64, truth: F64, evidence: Evidence
         falls = np.mean([piece["importance"] for piece in pieces], axis=0)
         figures["calibration_bins"] = judging.fold_bins(pieces, done.given.y, done.folds)
         figures["importance"] = rounded(dict(zip(FEATURES, falls.tolist(), strict=True)))
+        figures["importance_folds"] = [
+            piece["importance"].round(judging.DECIMALS).tolist() for piece in pieces
+        ]
     return figures
 
 

@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final, cast
 
 import numpy as np
@@ -38,6 +39,7 @@ from rrr.neural_network.panel import Panel, panel_of
 from rrr.neural_network.strategies.champion import Champion
 from rrr.neural_network.terms import terms_of
 from rrr.trading.engine.opening import core_hash
+from rrr.wiring import model_page
 from rrr.wiring.backtest_given import book_of
 from rrr.wiring.backtest_progress import Progress
 from rrr.wiring.backtest_speed import COMPILING
@@ -57,11 +59,12 @@ ASSUMED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A verdict as it is kept, its page, and whether it stood before."""
+    """A verdict as it is kept, its page, whether it stood before, and where its pictures are."""
 
     content: Mapping[str, Any]
     page: str
     stood: bool
+    pictures: Path
 
     @property
     def passed(self) -> bool:
@@ -80,7 +83,8 @@ def gate(home: Home, loaded: Loaded, name: str, progress: Progress) -> Judged:
     terms = key_of(_terms(loaded.settings, of))
     stood = registry.verdict(models, of.name)
     if stood is not None and stood["terms"] == terms:
-        return Judged(stood, registry.page(models, of.name), True)
+        pictures = model_page.path_of(models, of)
+        return Judged(stood, registry.page(models, of.name), True, pictures)
     siblings = registry.siblings(models, of)
     progress.stage("candles", "asking for the candles that it learned from")
     market = learned_from(home, loaded, of)
@@ -135,7 +139,9 @@ def gate(home: Home, loaded: Loaded, name: str, progress: Progress) -> Judged:
     content = json.loads(json.dumps(content, allow_nan=False))
     kept = json.dumps(content, indent=1, sort_keys=True).encode() + b"\n"
     registry.judged(models, of.name, kept, page, serves.name)
-    return Judged(content, page, False)
+    progress.stage("page", "drawing the page")
+    pictures = model_page.judged(models, siblings, market, bench, folds, seen, case, verdict)
+    return Judged(content, page, False, pictures)
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -164,6 +170,24 @@ def learned_from(home: Home, loaded: Loaded, of: Artefact) -> History:
             return await asyncio.to_thread(_history, market, of)
 
     return asyncio.run(asked())
+
+
+def history_over(panel: Panel, market: Market) -> History:
+    """Candles that were learned from, as those of their market."""
+    return History(
+        panel,
+        repeated(Source.SYNTHETIC if market.synthetic else Source.REPLAYED, panel),
+        repeated(0, panel),
+        repeated(0, panel),
+        0,
+        tuple(market.instruments),
+        None,
+        market.synthetic,
+        market.title,
+        {"market": market.name},
+        (),
+        panel.digest(),
+    )
 
 
 def bench_of(loaded: Loaded, whole: History, folds: Folds, of: Artefact) -> Bench:
@@ -225,20 +249,7 @@ def _history(market: Market, of: Artefact) -> History:
             f" there are {there} here, digest {panel.digest()[:12]}.",
             "Give the options that `rrr train` was given, with the files that it read.",
         )
-    return History(
-        panel,
-        repeated(Source.SYNTHETIC if market.synthetic else Source.REPLAYED, panel),
-        repeated(0, panel),
-        repeated(0, panel),
-        0,
-        tuple(market.instruments),
-        None,
-        market.synthetic,
-        market.title,
-        {"market": market.name},
-        (),
-        data["digest"],
-    )
+    return history_over(panel, market)
 
 
 def _terms(settings: Settings, of: Artefact) -> dict[str, Any]:

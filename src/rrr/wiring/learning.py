@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,6 +17,7 @@ from rrr.neural_network.training import Progress, train
 from rrr.wiring.beginning import market_of
 from rrr.wiring.stopping import stop_when_asked, unless
 from rrr.wiring.teller import Teller
+from rrr.wiring.train_page import train_page
 
 
 async def train_now(
@@ -27,13 +29,20 @@ async def train_now(
     """
     settings, stop, teller = loaded.settings, stop_when_asked(), Teller(stream, loaded)
     made: list[Artefact] = []
+    pages: list[Path] = []
 
     async def work() -> None:
         async with market_of(home, settings, teller, asyncio.Event()) as market:
             job = await job_of(market, settings, full=full)
             home.prepare()
             # The logs of the home belong to its daemon.
-            made.append(await trained(job, home.data / "models", teller, shown(teller)))
+            models, live = home.data / "models", shown(teller)
+            made.append(await trained(job, models, teller, live))
+            if full:
+                page = partial(train_page, models, loaded, market, job.panel, made[0])
+                pages.append(
+                    await asyncio.to_thread(page, lambda n, of: live(f"page {n / of:.0%}"))
+                )
 
     if not await unless(stop, work()):
         again = " Begun again, it goes on from here." if full else ""
@@ -41,7 +50,8 @@ async def train_now(
     found = made[0]
     report = (found.folder / "report.txt").read_text(encoding="utf-8")
     return {"model": f"model {found.id:012x}", "folder": str(found.folder), "report": report} | {
-        "metrics": found.manifest.get("metrics", {})
+        "metrics": found.manifest.get("metrics", {}),
+        "pictures": str(pages[0]) if pages else "",
     }
 
 
@@ -58,6 +68,10 @@ def shown(teller: Teller) -> Callable[[str], None]:
             teller.plain(f"training {text}")
 
     return progress
+
+
+def _drawn(twins: int, of: int) -> str:
+    return f"the page: {twins} of {of} twins are played"
 
 
 def said(now: Progress) -> str:
