@@ -1,0 +1,169 @@
+"""A training with planted skill passes the gate by the program's own commands; luck is refused."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rrr.cli import command
+from rrr.neural_network import registry
+from rrr.neural_network.artefact import Artefact
+from tests.wiring.trainings import CHEAP, candles, training
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Said:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def told(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+
+@dataclass(frozen=True)
+class House:
+    home: Path
+    made: dict[str, Artefact]
+    capture: pytest.CaptureFixture[str]
+
+    @property
+    def models(self) -> Path:
+        return self.home / "data" / "models"
+
+    def rrr(self, *words: str) -> Said:
+        code = command([*words, "--home", str(self.home)])
+        found = self.capture.readouterr()
+        return Said(code, found.out, found.err)
+
+    def gate(self, kind: str, *more: str) -> Said:
+        return self.rrr("models", "gate", self.made[kind].name, *CHEAP, *more)
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.home / "data" / "research.db")) as connection:
+            return connection.execute(sql).fetchall()
+
+
+@pytest.fixture
+def house(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[House]:
+    models = tmp_path / "data" / "models"
+    made = training(models, candles(), {"ridge": 0.3, "boosting": 0.0})
+    yield House(tmp_path, made, capsys)
+
+
+def test_planted_skill_passes_and_is_obeyed_and_luck_is_refused_with_its_reasons(
+    house: House,
+) -> None:
+    skilled, lucky = (house.made[kind].name for kind in ("ridge", "boosting"))
+    early = house.rrr("models", "promote", skilled, *CHEAP)
+    assert early.code == 5
+    assert "No gate judged it" in early.err
+    assert f"rrr models gate {skilled}" in early.err
+
+    passed = house.gate("ridge")
+    assert passed.code == 0, passed.out
+    assert "Passed all of 16 rules." in passed.out
+    assert "the holdout was looked at 1 time" in passed.out
+    assert "no funding is paid" in passed.out
+    verdict = registry.verdict(house.models, skilled)
+    assert verdict is not None
+    assert verdict["verdict"]["sharpe"] > 5
+    assert verdict["verdict"]["reported"]["random entries beaten"] == 1
+    assert verdict["serves"] == skilled
+
+    refused = house.gate("boosting")
+    assert refused.code == 5
+    assert "✗ beats ridge" in refused.out
+    assert f"the simplest that is not beaten is ridge: {skilled}" in refused.out
+    assert "looked at 2 times" in refused.out
+    assert house.rrr("models", "promote", lucky, *CHEAP).code == 5
+
+    promoted = house.rrr("models", "promote", skilled, *CHEAP)
+    assert promoted.code == 0, promoted.err
+    assert states(house) == {skilled: "champion", lucky: "candidate"}
+    table = house.rrr("models", "list").out
+    assert "champion" in table
+    assert "passed" in table
+    assert "refused" in table
+    page = house.rrr("models", "show", skilled).out
+    assert "Passed all of 16 rules." in page
+    assert "Made by hand: ridge." in page
+
+
+def test_a_look_is_counted_once_and_a_verdict_stands_until_its_terms_change(house: House) -> None:
+    first = house.gate("ridge")
+    assert len(house.ask("SELECT * FROM trials")) == 3
+    again = house.gate("ridge")
+    assert (again.code, again.out) == (first.code, first.out)
+    assert "This verdict stands" in again.err
+    assert len(house.ask("SELECT * FROM trials")) == 3
+
+    dear = house.gate("ridge", "--set", "costs.taker_fee_ppm=200", "--json")
+    assert dear.told["looks"] == 2
+    assert dear.told["tried"] == 21 + 2 + 2
+    cheap = house.rrr("models", "promote", house.made["ridge"].name, *CHEAP)
+    assert cheap.code == 5
+    assert "costs.BTC-USD.taker_fee_ppm 200, and this account says 100" in cheap.err
+    known = house.ask("SELECT json_extract(outcome, '$.excess') FROM trials WHERE outcome NOTNULL")
+    assert len(known) == 4
+    assert known[0][0] > 0.05
+
+
+def test_dear_minutes_are_refused_with_the_arithmetic(house: House) -> None:
+    said = house.gate("ridge", "--set", "costs.taker_fee_ppm=12000")
+    assert said.code == 5
+    assert "✗ break-even IC" in said.out
+    assert "a taker pays 121.5 bps a side" in said.out
+    assert "which pays from" in said.out
+
+
+def test_other_candles_than_it_learned_from_are_refused_before_anything_is_looked_at(
+    house: House,
+) -> None:
+    said = house.gate("ridge", "--seed", "2")
+    assert said.code == 65
+    assert "digest" in said.err
+    assert "`rrr train` was given" in said.err
+    assert not (house.home / "data" / "research.db").exists()
+    replay = ("--market", "kraken")
+    other = house.rrr("models", "gate", house.made["ridge"].name, *replay)
+    assert other.code == 2
+    assert "learned from simulated" in other.err
+
+
+def test_what_cannot_be_judged_says_why(house: House) -> None:
+    assert house.rrr("models", "gate", "fff").code == 66
+    (house.made["ridge"].folder / "folds.safetensors").write_bytes(b"another")
+    broken = house.gate("ridge")
+    assert broken.code == 79
+    assert "is not what was trained" in broken.err
+    assert "Traceback" not in broken.err
+    listed = house.rrr("models", "list")
+    assert "damaged" in listed.out
+
+
+def test_a_persons_word_is_for_paper_only_and_a_week_of_shadow_is_a_test_of_plumbing(
+    house: House,
+) -> None:
+    name = house.made["boosting"].name
+    said = house.rrr("models", "promote", name, "--paper", *CHEAP)
+    assert said.code == 0
+    assert "Real money does not: No gate judged it." in said.out
+    shadow = house.rrr("models", "shadow", house.made["ridge"].name, "--json")
+    assert "a test of plumbing" in shadow.told["said"]
+    assert states(house) == {name: "champion", house.made["ridge"].name: "shadow"}
+    assert house.rrr("models", "retire", name, "--reason", "no use").code == 0
+    assert registry.standing(house.models, name).why == "no use"
+
+
+def states(house: House) -> dict[str, str]:
+    return {one.name: one.standing.state for one in registry.standings(house.models)}
