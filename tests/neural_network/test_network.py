@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from rrr.core.errors import ModelBroken
 from rrr.neural_network.asking import asked, served
 from rrr.neural_network.evidence import Evidence, correlation, judge
 from rrr.neural_network.features import F32, FEATURES, STEPS
@@ -138,6 +139,21 @@ def test_patience_stops_it_and_keeps_the_weights_of_the_best_epoch() -> None:
     assert len(told) == best + 1 + 2 < 30
     said = asked(served(graph(patient.weights, *patient.scaling)), x, parts.validation)
     assert correlation(said, y[:, parts.validation]) == pytest.approx(told[best], abs=1e-4)
+
+
+@pytest.mark.parametrize("rows", [95, 96, 97, 150, 200])
+def test_very_little_is_learned_from_too_or_refused(rows: int) -> None:
+    needs_torch()
+    from rrr.neural_network.network import learn
+
+    x, y, parts = lessons(world(1, 500, 2), 1)
+    parts = Split(range(STEPS - 1, rows), parts.validation)
+    if rows < 96:
+        with pytest.raises(ModelBroken, match="96 rows on end, 95 are there"):
+            learn(x, y, parts, 1, 1, lambda *_: None)
+        return
+    trained = learn(x, y, parts, 1, 1, lambda *_: None)
+    assert np.isfinite(trained.opinions).all()
 
 
 def test_nothing_is_looked_at_where_nothing_judges() -> None:

@@ -18,6 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from rrr.core.errors import ModelBroken
+
 from .asking import Answers, asked, thin
 from .evidence import correlation
 from .features import F32, STEPS
@@ -33,6 +35,7 @@ BATCH_MAX: Final = 128
 RATE: Final = 4e-3
 DECAY: Final = 1.0
 WARM: Final = 0.2  # of the schedule, in which the rate rises
+SCHEDULE_MIN: Final = 10  # steps: the rise of a shorter one would have no length
 DELTA: Final = 2.0  # beyond it a miss no longer counts by its square
 GRADIENT_MAX: Final = 1.0
 GLANCE: Final = 8192  # windows that a look at a part takes at most
@@ -141,16 +144,23 @@ class _School:
         self.known = ~np.isnan(y)
         # What all candles of the past had in common is drift: exposure to it is not skill.
         self.y = np.where(self.known, y - y[self.known].mean(), 0).astype(np.float32)
+        self.offsets = min(x.shape[1] - (BURN + LESSONS) + 1, LESSONS)
+        if self.offsets < 1:
+            raise ModelBroken(
+                f"A network learns from {BURN + LESSONS} rows on end, {x.shape[1]} are there.",
+                "Give it a longer history, or set train.patience_epochs to 0.",
+            )
         most = len(self._stretches(0))
         self.batch = min(BATCH_MAX, max(most // BATCHES, BATCH_MIN))
         self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=RATE, weight_decay=DECAY)
+        steps = max(epochs * -(-most // self.batch), SCHEDULE_MIN)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimiser, RATE, total_steps=epochs * -(-most // self.batch), pct_start=WARM
+            self.optimiser, RATE, total_steps=steps, pct_start=WARM
         )
 
     def epoch(self) -> float:
         """Learn every stretch once, cut anew; the mean loss."""
-        stretches = self._stretches(int(self.dice.integers(LESSONS)))
+        stretches = self._stretches(int(self.dice.integers(self.offsets)))
         self.dice.shuffle(stretches)
         batches = range(0, len(stretches), self.batch)
         losses = [self._lesson(stretches[first : first + self.batch]) for first in batches]
