@@ -59,7 +59,7 @@ def skills(siblings: Mapping[str, Artefact], seen: Sequence[int]) -> list[Skill]
     """Errors of other horizons are the traded one's: they grow with the root of the horizon."""
     found = []
     for kind, of in siblings.items():
-        folds, traded = of.manifest["folds"], int(of.manifest["horizon"])
+        folds, traded = of.manifest["folds"], of.horizon
         for ahead, ics in _metrics(of)["ic"][kind].items():
             wider = sqrt(int(ahead) / traded)
             found += [

@@ -4,7 +4,7 @@
 plays them. `judged` is what the gate writes when it has looked, with its verdict.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import sqrt
 from pathlib import Path
@@ -90,6 +90,15 @@ def path_of(models: Path, of: Artefact) -> Path:
     return models / FOLDER / f"{of.manifest['training'][:12]}.html"
 
 
+def listed(names: Iterable[str]) -> str:
+    """
+    >>> listed(["ridge", "boosting", "network"]), listed(["ridge"])
+    ('ridge, boosting and network', 'ridge')
+    """
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def held_out(whole: History, folds: Folds) -> int:
     """The column with which the gate's holdout begins."""
     columns = np.flatnonzero(closing(whole))
@@ -123,17 +132,17 @@ def _learned(
     every, held_out_ms = model_figures.folds_of(of), int(panel.opened_at_ms[column])
     may = [n for n, fold in enumerate(every) if verdict or fold.ends_ms <= held_out_ms]
     told = model_figures.skills(siblings, may)
-    hours = of.manifest["horizon"] * panel.timeframe_ms / HOUR_MS
+    hours = of.horizon * panel.timeframe_ms / HOUR_MS
     return Learned(
         name=of.manifest["training"][:12],
-        title=f"{hours:g} hours ahead, learned by {' and '.join(siblings)}",
+        title=f"{hours:g} hours ahead, learned by {listed(siblings)}",
         market=of.scope.market,
         timeframe=timeframe_name(panel.timeframe_ms),
         symbols=of.scope.symbols,
         synthetic=whole.synthetic,
-        headline=_headline(of, kind, told, verdict),
+        headline=_headline(of, whole.synthetic, told, verdict),
         words=_words(of, siblings, whole, hours, verdict),
-        horizon=int(of.manifest["horizon"]),
+        horizon=of.horizon,
         served=kind,
         lessons=model_figures.lessons(siblings, shown=verdict is not None),
         folds=every,
@@ -150,12 +159,13 @@ def _learned(
 
 
 def _headline(
-    of: Artefact, kind: str, told: Sequence[Skill], verdict: Verdict | None
+    of: Artefact, synthetic: bool, told: Sequence[Skill], verdict: Verdict | None
 ) -> list[Figure]:
-    mine = [one for one in told if (one.kind, one.horizon) == (kind, of.manifest["horizon"])]
+    mine = [one for one in told if (one.kind, one.horizon) == (of.kind, of.horizon)]
     ic = float(np.mean([one.ic for one in mine]))
     error = sqrt(sum((one.error or 0.0) ** 2 for one in mine)) / len(mine)
     folds = f"mean of {count(len(mine), 'fold')}, ± one standard error"
+    alive = "made up" if synthetic else "those that exist today"
     asked = "not asked" if verdict is None else "passed" if verdict.passed else "refused"
     rules = (
         "it judges by candles that this page does not show"
@@ -163,9 +173,9 @@ def _headline(
         else f"by {len(verdict.refusals)} of {len(verdict.checks)} rules"
     )
     return [
-        Figure("What serves" if verdict is None else "What was judged", kind, of.name),
+        Figure("What serves" if verdict is None else "What was judged", of.kind, of.name),
         Figure("IC", doubtful(ic, error), folds),
-        Figure("Instruments", str(len(of.scope.symbols)), "those that exist today"),
+        Figure("Instruments", str(len(of.scope.symbols)), alive),
         Figure("The gate", asked, rules),
     ]
 
@@ -184,7 +194,9 @@ def _words(
     folds = count(len(of.manifest["folds"]), "fold")
     return [
         Figure(
-            "Learned from", candles, f"{of.scope.market}; what is learned: {hours:g} hours ahead"
+            "Learned from",
+            candles,
+            f"{of.scope.market}; it learns what the next {hours:g} hours bring",
         ),
         Figure("Span", f"{first} to {last}", f"tested in {folds}, each by what lies before it"),
         Figure(
@@ -204,8 +216,8 @@ def _serving(siblings: Mapping[str, Artefact]) -> Figure:
     serves = next(kind for kind, of in siblings.items() if of.manifest["serves"])
     later = kinds[kinds.index(serves) + 1 :]
     beaten = kinds[: kinds.index(serves)]
-    said = [f"{' and '.join(beaten)} did worse"] if beaten else []
-    said += [f"{' and '.join(later)} did not beat it"] if later else []
+    said = [f"{listed(beaten)} did worse"] if beaten else []
+    said += [f"{listed(later)} did not beat it"] if later else []
     by = f": {', '.join(said)}, by the IC of the folds" if said else ""
     why = f"the simplest that is not beaten{by}"
     return Figure("Serves unproven", serves, f"{why}.")
@@ -213,7 +225,7 @@ def _serving(siblings: Mapping[str, Artefact]) -> Figure:
 
 def _gate(of: Artefact, verdict: Verdict | None) -> Figure:
     if verdict is None:
-        why = f"`rrr models gate {of.name}` asks it. The last part of the tests is kept for it."
+        why = f"rrr models gate {of.name} asks it. The last part of the tests is kept for it."
         return Figure("The gate", "was not asked", why, wary=True)
     if verdict.passed:
         return Figure("The gate", "let it pass", "It lowers the odds of luck; it proves nothing.")

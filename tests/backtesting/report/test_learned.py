@@ -131,7 +131,7 @@ def test_where_the_gate_was_asked_everything_is_shown_and_the_verdict_is_a_table
     assert [row[3] for row in table] == ["yes", "no", "no", "yes"]
     assert table[1][1:3] == ["0.312", "≥ 0.95"]
     section = root.all("section", id="verdict")[0].text
-    for said in ("refused by 2 of 4", "2.90", "14 months", "31.5 months", "never decides"):
+    for said in ("refused by 2 of 4", "2.90", "14 months", "31.5 months", "never deciding"):
         assert said in section
     assert "kept back" not in root.all("main")[0].text
     assert "passed" in tree(made.learned(passed=True)).all("section", id="verdict")[0].text
@@ -152,8 +152,8 @@ def test_an_ic_above_what_is_honest_is_marked_as_one_to_distrust() -> None:
     leaky = [Skill("ridge", 24, n, ic, 0.01) for n, ic in enumerate((0.02, HONEST + 0.03, 0.01))]
     said = figure(tree(replace(HIDDEN, skills=leaky)), "IC, 24 candles ahead").text
     assert "Distrust 1 of these" in said
-    assert "Distrust" not in figure(tree(HIDDEN), "IC, 24 candles ahead").text
-    assert "above 0.10: distrust" in figure(tree(HIDDEN), "IC, 24 candles ahead").text
+    assert "Distrust 1" not in figure(tree(HIDDEN), "IC, 24 candles ahead").text
+    assert "distrust above 0.10" in figure(tree(HIDDEN), "IC, 24 candles ahead").text
 
 
 def test_every_mark_stands_within_its_plot_and_says_its_figure() -> None:

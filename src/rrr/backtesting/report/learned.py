@@ -106,7 +106,7 @@ def _verdict(verdict: Verdict) -> Html:
         "section",
         el("h2", f"The gate: {words}"),
         tables.figures(_seen(verdict), class_="tiles"),
-        el("div", _checks(verdict.checks), class_="card"),
+        el("div", _checks(verdict.checks), *_reported(verdict), class_="card"),
         id="verdict",
     )
 
@@ -126,11 +126,15 @@ def _seen(verdict: Verdict) -> list[Figure]:
         Figure("Smallest that is seen", least, "a true ratio that passes in 4 of 5 records"),
         Figure("Record", f"{verdict.months:.1f} months", "out of sample"),
         Figure("Time to a verdict", time, why),
-        *(
-            Figure(name, told if isinstance(told, str) else f"{told:.3g}", "never decides")
-            for name, told in verdict.reported.items()
-        ),
     ]
+
+
+def _reported(verdict: Verdict) -> list[Html]:
+    told = ", ".join(
+        f"{name} {one if isinstance(one, str) else format(one, '.3g')}"
+        for name, one in verdict.reported.items()
+    )
+    return [el("p", f"Reported, never deciding: {told}.", class_="note")] if told else []
 
 
 def _checks(checks: tuple[Check, ...]) -> Html:
@@ -154,7 +158,9 @@ def _checks(checks: tuple[Check, ...]) -> Html:
         el("tbody", *rows),
         class_="checks",
     )
-    return el("div", table, class_="scroll", tabindex="0", role="region", aria_label="Every rule")
+    return el(
+        "div", table, class_="scroll all", tabindex="0", role="region", aria_label="Every rule"
+    )
 
 
 def _plain(value: float) -> str:

@@ -37,15 +37,13 @@ def lessons(learned: Learned) -> list[Html]:
 
 
 def skills(learned: Learned) -> list[Html]:
-    """The horizon that is traded first, the others after it, all on one scale."""
+    """The horizon that is traded first, the others after it."""
     if isinstance(learned.skills, str):
         return [absent("IC by fold", learned.skills)]
     held = {fold for fold in range(len(learned.folds)) if learned.kept_back(fold)}
     assert held.isdisjoint(one.fold for one in learned.skills), "Nobody has looked there."
-    ends = [one.ic + sign * (one.error or 0) for one in learned.skills for sign in (-1, 1)]
-    y = svg.even([*ends, -LEAST, HONEST], _signed, "IC")
     others = sorted({one.horizon for one in learned.skills} - {learned.horizon})
-    return [_skills(learned, learned.skills, horizon, y) for horizon in (learned.horizon, *others)]
+    return [_skills(learned, learned.skills, horizon) for horizon in (learned.horizon, *others)]
 
 
 def calibrations(learned: Learned) -> list[Html]:
@@ -99,15 +97,17 @@ def _lesson(plot: svg.Plot, one: Lesson, values: Sequence[float], place: int) ->
     return [line, plot.point(kept, values[kept - 1], f"seed{place}", said)]
 
 
-def _skills(learned: Learned, every: Sequence[Skill], horizon: int, y: svg.Axis) -> Html:
+def _skills(learned: Learned, every: Sequence[Skill], horizon: int) -> Html:
     these = [one for one in every if one.horizon == horizon]
+    ends = [one.ic + sign * (one.error or 0) for one in these for sign in (-1, 1)]
+    y = svg.even([*ends, -LEAST, HONEST], _signed, "IC")
     traded, folds = horizon == learned.horizon, range(len(learned.folds))
     x = svg.Axis(-0.5, len(folds) - 0.5, [(n, str(n + 1)) for n in folds], "fold")
     plot = svg.Plot(x, y, 230 if traded else 170)
     held = [fold for fold in folds if learned.kept_back(fold)]
     marks = [plot.span(held[0] - 0.5, held[-1] + 0.5, "kept", KEPT_BACK)] if held else []
     marks.append(plot.level(0, "zero"))
-    marks.append(plot.level(HONEST, "doubt", f"above {HONEST:.2f}: distrust"))
+    marks.append(plot.level(HONEST, "doubt"))
     for one in these:
         said = f"{one.kind}, fold {one.fold + 1}: IC {doubtful(one.ic, one.error)}"
         aside = BESIDE.get(one.kind, 0.0)
@@ -128,6 +128,7 @@ def _skills(learned: Learned, every: Sequence[Skill], horizon: int, y: svg.Axis)
         plot.drawn(f"{title}: {words}", *marks),
         Table(title, ["Fold", "Begins", "Ends", *kinds], _by_fold(learned, these, kinds)),
         *(key(kind, f"{kind} mark") for kind in kinds),
+        key(f"distrust above {HONEST:.2f}", "doubt"),
         note=note if wary else "",
     )
 

@@ -28,7 +28,9 @@ def costs(learned: Learned) -> list[Html]:
     ratio = svg.even(
         [*(one.sharpe or 0 for one in told), 0, 1], "{:g}".format, "Sharpe ratio a year"
     )
-    traded = svg.even([0, *(one.turnover for one in these)], "{:,g}".format, "equities a year")
+    traded = svg.even(
+        [0, *(one.turnover for one in these)], "{:,g}".format, "times the equity, a year"
+    )
     columns = ["Kind", "Costs", "Sharpe ratio, net", "Turnover a year"]
     rows = [
         (one.kind, f"{one.multiple:g}×", signed(one.sharpe, 2), f"{one.turnover:,.1f}")
@@ -37,7 +39,7 @@ def costs(learned: Learned) -> list[Html]:
     keys = [key(kind, f"{kind} mark") for kind in dict.fromkeys(one.kind for one in these)]
     ratios = [(one, one.sharpe or 0.0) for one in told]
     turnovers = [(one, one.turnover) for one in these]
-    words = "after costs, as the account's own are left out, taken once, twice, three times"
+    words = "after no costs, the account's own, twice and three times as much, which it knows"
     why = "bought and sold in a year; it should fall as costs rise"
     drawn, table = _curves("Sharpe ratio", ratios, ratio), Table("Cost curve", columns, rows)
     return [

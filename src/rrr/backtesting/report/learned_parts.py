@@ -25,7 +25,9 @@ def picture(
 
 
 def absent(title: str, why: Why) -> Html:
-    return el("figure", el("figcaption", el("h3", title)), el("p", why, class_="note"))
+    return el(
+        "figure", el("figcaption", el("h3", title)), el("p", why, class_="note"), class_="absent"
+    )
 
 
 def key(text: str, class_: str) -> Html:

@@ -18,7 +18,8 @@ from rrr.backtesting.report.tables import value as minus
 
 WIDE: Final = 1000  # units of the inner SVG
 ABOVE, BELOW = 26, 42  # pixels round a plot: for the unit, for ticks and the title below
-TICKS: Final = 5
+TICKS: Final = 6
+DATES: Final = 5  # wider than figures are
 ROUND: Final = ("network", "seed0", "seed1", "seed2", "seed3")  # classes whose points are circles
 DAY_MS: Final = 86_400_000
 DAYS: Final = (1, 2, 7, 14)
@@ -43,7 +44,7 @@ def even(
     """Round steps that take in all values.
 
     >>> even([0.1, 2.9], "{:g}".format).ticks
-    [(0.0, '0'), (1.0, '1'), (2.0, '2'), (3.0, '3')]
+    [(0.0, '0'), (0.5, '0.5'), (1.0, '1'), (1.5, '1.5'), (2.0, '2'), (2.5, '2.5'), (3.0, '3')]
     """
     these = list(values)
     low, high = min(these), max(these)
@@ -60,8 +61,8 @@ def growth(low: float, high: float, title: str) -> Axis:
 
     >>> [text for _, text in growth(0.8, 6, "").ticks]
     ['0.5×', '1×', '2×', '5×', '10×']
-    >>> [text for _, text in growth(0.97, 1.08, "").ticks]
-    ['0.95×', '1×', '1.05×', '1.1×']
+    >>> [text for _, text in growth(0.96, 1.2, "").ticks]
+    ['0.95×', '1×', '1.05×', '1.1×', '1.15×', '1.2×']
     """
     if high / low < 2.5:
         linear = even((low, high), "{:.4g}×".format)
@@ -75,7 +76,7 @@ def growth(low: float, high: float, title: str) -> Axis:
     return Axis(min(marks[0][0], log10(low)), max(marks[-1][0], log10(high)), marks, title)
 
 
-def time(begins_ms: int, ends_ms: int, ticks: int = TICKS) -> Axis:
+def time(begins_ms: int, ends_ms: int, ticks: int = DATES) -> Axis:
     """Days, or firsts of months where those are too many; UTC.
 
     >>> [text for _, text in time(1_609_459_200_000, 1_640_995_200_000).ticks]
@@ -159,13 +160,10 @@ class Plot:
         marks = el("title", title), whisker, form
         return el("g", *marks, class_=f"point {class_}", transform=moved)
 
-    def level(self, y: float, class_: str, text: str = "") -> Html:
-        """A line all across, and at its end what it is."""
+    def level(self, y: float, class_: str) -> Html:
+        """A line all across."""
         tall = self._tall(y)
-        line = el("line", x1="0", x2="100%", y1=tall, y2=tall, class_=class_)
-        above = f"{float(tall) - 5:g}"
-        said = el("text", text, x="100%", y=above, text_anchor="end", class_=class_)
-        return joined(line, said if text else "")
+        return el("line", x1="0", x2="100%", y1=tall, y2=tall, class_=class_)
 
     def span(self, begins: float, ends: float, class_: str, text: str) -> Html:
         """All that lies between, from the lowest to the highest."""
