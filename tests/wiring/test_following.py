@@ -114,6 +114,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "paper.db"
 
 
+@pytest.mark.slow
 async def test_killed_anywhere_they_go_on_to_the_same_rows(path: Path) -> None:
     await lived(path)
     cut = path.with_name("cut.db")

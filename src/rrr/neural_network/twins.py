@@ -124,13 +124,14 @@ class Held(Silent):
 
     def meet(self, turn: Turn) -> list[Signal]:
         self._look(turn)
-        if not self.closes and not any(word.model for word in turn.said):
+        day = (turn.close.at_ms - 1) // DAY_MS
+        if not self.day:  # what is held at the first word was another's
+            self.day = day if any(word.model for word in turn.said) else 0
             return []
         self.closes += 1
         for i, scale in enumerate(self.scales()):
             worth = self.quantity[i] * self.marks[i] // scale
             self.sums[i] += worth * BPS // turn.equity if turn.equity > 0 else 0
-        day = (turn.close.at_ms - 1) // DAY_MS
         if day == self.day:
             return []
         self.day = day

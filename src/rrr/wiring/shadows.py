@@ -23,6 +23,7 @@ from rrr.monitoring.notes import Level, Note
 from rrr.neural_network import artefact as artefacts
 from rrr.neural_network import registry
 from rrr.neural_network.artefact import Artefact, Scope
+from rrr.neural_network.model import WINDOW, Model
 from rrr.neural_network.twins import Companion, Delayed, Flat, Held, Own
 from rrr.neural_network.voice import Voice
 from rrr.trading.engine.engine import Engine
@@ -212,14 +213,14 @@ class Shadows:
 
     def _voiced(self, artefact: Artefact) -> Voice:
         """Not watched: what it says is a function of the journal and of its own bytes."""
-        from rrr.neural_network.model import Model
-
         market, of = self.market, self.opinions
         return Model(artefact, len(market.instruments), market.timeframe_ms, of.terms, of.belief)
 
     def _delay(self) -> int:
         """Drawn once; beyond any horizon and any memory, so that it foresees nothing."""
-        least = max(HORIZONS * self.settings.train.horizon_candles, self.opinions.voice.window) + 1
+        voice = self.opinions.voice
+        remembered = WINDOW if isinstance(voice, Model) else voice.window
+        least = max(HORIZONS * self.settings.train.horizon_candles, remembered) + 1
         return Random(f"shadow {self.settings.seed}").randrange(least, 2 * least)
 
 
