@@ -1,22 +1,30 @@
 """Each thing that real money needs is taken away in turn: it is named, with its way out, alone."""
 
 import json
-from collections.abc import Sequence
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rrr.api.arming import APART_MS_MAX, Lack, World, missing, refusal
+from rrr.api.arming import APART_MS_MAX, DAY_MS, SHADOW_DAYS, Lack, World, missing, refusal
 from rrr.api.permissions import Allowed
 from rrr.config import Home, Settings, load
 from rrr.config.keys import Keys
+from rrr.config.round_trip import account_of
 from rrr.core.errors import NotArmed, Unavailable
 from rrr.data_pipeline.recorded_files import timeframe_ms
-from rrr.neural_network.artefact import NETWORK, write
+from rrr.database.client import database_path
+from rrr.database.migrate import MIGRATIONS
+from rrr.database.opening import MODES, open_to_write, plain
+from rrr.neural_network import registry
+from rrr.neural_network.artefact import NETWORK, Artefact
 from rrr.trading.live.spelling import SPEECHES
+from tests.neural_network.markets import known, trained
 
+HOUR_MS = 3_600_000
 FIT = Allowed(trades=True, withdraws=False, bound=True)
 ARMED: dict[str, object] = {
     "market": "kraken",
@@ -116,7 +124,7 @@ CHANGES: list[tuple[dict[str, object], str, str]] = [
     ({"signals": "champion:slow=99"}, "strategy", "champion:slow=99 passed no gate"),
     ({"signals": "baseline"}, "strategy", "baseline passed no gate"),
     ({"live.unproven_strategy": None}, "strategy", "champion passed no gate"),
-    ({"signals": None}, "model", "There is none for these instruments"),
+    ({"signals": None}, "model", "No model of these instruments"),
     ({"live.venue": None}, "venue market confirmation", "Set it to one of kraken, coinbase"),
     ({"market": "gemini", "live.venue": "gemini"}, "venue confirmation", "how orders are spelled"),
     (at("coinbase"), "orders confirmation", "coinbase has no stop that sells at any price"),
@@ -202,27 +210,91 @@ def test_the_test_network_is_asked_with_keys_of_its_own(home: Home) -> None:
     assert met == ["sandbox"]
 
 
-@pytest.mark.parametrize(("proven", "names"), [(True, []), (False, ["model"])])
-def test_a_model_trades_once_it_passed_its_gate(
-    home: Home, proven: bool, names: Sequence[str]
+MODEL: dict[str, object] = {"signals": None, "live.unproven_strategy": None}
+KRAKEN = {"market": "kraken", "symbols": ["BTC-USD", "ETH-USD"], "timeframe_ms": timeframe_ms("1h")}
+
+
+def crowned(home: Home, passed: bool = True, shadow_days: int = SHADOW_DAYS) -> Artefact:
+    """A champion with a verdict of this account."""
+    models = home.data / "models"
+    files = known(2)
+    of = trained(models, b"onnx", files, **KRAKEN)
+    account = account_of(settings(home, MODEL), of.scope.symbols)
+    checks = [{"name": "holdout", "passed": passed}]
+    said = {"model": f"{of.id:012x}", "passed": passed, "account": account}
+    content = json.dumps(said | {"verdict": {"checks": checks}}).encode()
+    registry.judged(models, of.name, content, "", of.name)
+    registry.shadow(models, of.name, 0, "a test of plumbing")
+    registry.promote(models, of.name, shadow_days * DAY_MS, "passed its gate")
+    return of
+
+
+def test_a_model_trades_once_it_passed_its_gate_on_this_account_and_was_watched(
+    home: Home,
 ) -> None:
-    recipe = "0123456789ab" * 2
-    manifest = {
-        "recipe": recipe,
-        "market": "kraken",
-        "timeframe_ms": timeframe_ms("1h"),
-        "symbols": ["BTC-USD", "ETH-USD"],
-        "seed": 1,
-        "data": {"digest": "d", "begins_ms": 0, "ends_ms": 1},
-        "bps_per_unit": 1.0,
-        "proven": proven,
-    }
-    write(home.data / "models", recipe[:12], {NETWORK: b"onnx"}, manifest)
-    model: dict[str, object] = {"signals": None, "live.unproven_strategy": None}
-    assert [lack.name for lack in lacks(home, model)] == names
-    assert [lack.name for lack in lacks(home, model | {"symbols": "BTC-USD"})] == ["model"]
-    (home.data / "models" / recipe[:12] / NETWORK).write_bytes(b"another")
-    assert "is not what was trained" in lacks(home, model)[0].what
+    of = crowned(home)
+    assert lacks(home, MODEL) == []
+    (other,) = lacks(home, MODEL | {"symbols": "BTC-USD"})
+    assert "No model of these instruments" in other.what
+    (dear,) = lacks(home, MODEL | {"costs.taker_fee_ppm": "3000"})
+    assert "costs.BTC-USD.taker_fee_ppm 1000, and this account says 3000" in dear.what
+    assert f"rrr models gate {of.name}" in dear.way_out
+    meant = MODEL | {"live.unproven_strategy": f"model:{of.name}"}
+    assert lacks(home, meant | {"costs.taker_fee_ppm": "3000"}) == []
+    (of.folder / NETWORK).write_bytes(b"another")
+    assert "is not what was trained" in lacks(home, MODEL)[0].what
+
+
+def test_a_model_that_was_refused_or_never_judged_or_is_only_a_candidate_trades_no_money(
+    home: Home,
+) -> None:
+    of = crowned(home, passed=False)
+    (lack,) = lacks(home, MODEL)
+    assert "Its gate refused it: holdout." in lack.what
+    models = home.data / "models"
+    (models / "verdicts" / f"{of.name}.json").unlink()
+    assert "cannot be read" in lacks(home, MODEL)[0].what
+    (models / registry.FILE).unlink()
+    assert "No model of these instruments" in lacks(home, MODEL)[0].what
+
+
+def test_less_than_a_week_of_paper_is_told_for_what_it_tests(home: Home) -> None:
+    crowned(home, shadow_days=6)
+    (lack,) = lacks(home, MODEL)
+    assert lack.name == "shadow"
+    assert "6.0 of 7 days, which is a test of plumbing" in lack.what
+    assert "rrr models shadow" in lack.way_out
+
+
+def test_closes_that_a_shadow_met_on_paper_count_and_not_the_calendar(home: Home) -> None:
+    of = crowned(home)
+    path = database_path("paper", home.root)
+    with closing(open_to_write(path, MODES["paper"], MIGRATIONS, plain)) as connection:
+        if not connection.execute("SELECT 1 FROM pragma_table_info('shadows')").fetchone():
+            pytest.skip("no table of shadows yet")
+        (lack,) = lacks(home, MODEL)
+        assert "0.0 of 7 days" in lack.what
+        connection.execute("PRAGMA foreign_keys = OFF")
+        for hour in range(7 * 24):
+            row = (1, 7, (hour + 1) * HOUR_MS)
+            columns = dict(zip(("session", "book", "at_ms"), row, strict=True))
+            insert(connection, "equity", columns)
+        insert(connection, "shadows", {"session": 1, "book": 7, "folder": of.name})
+        connection.commit()
+    assert lacks(home, MODEL) == []
+
+
+def insert(connection: sqlite3.Connection, table: str, given: dict[str, Any]) -> None:
+    """A row whose other columns hold what their kind takes."""
+    row = dict(given)
+    for _, name, kind, needed, usual, _ in connection.execute(f"PRAGMA table_info({table})"):
+        if needed and usual is None and name not in row:
+            row[name] = {"INTEGER": 1}.get(kind, "model")
+    marks = ", ".join("?" * len(row))
+    connection.execute("PRAGMA ignore_check_constraints = ON")
+    connection.execute(
+        f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", tuple(row.values())
+    )
 
 
 def test_an_untouched_house_lacks_all_of_it_and_says_so_at_once(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from rrr.backtesting import gate_rules, sharpe
-from rrr.backtesting.blocks import block_length, drawn
+from rrr.monitoring.blocks import block_length, drawn
 from rrr.backtesting.bootstrap import p_better, superior
 from rrr.backtesting.gate import Case, Verdict, asked_of, in_words, judge, sees_through
 from rrr.backtesting.gate_returns import Ledger, Record, candles_needed, hurdles, smallest_ratio
@@ -74,7 +74,7 @@ def test_skill_is_promoted_and_the_page_says_so() -> None:
     assert verdict.sharpe == pytest.approx(3.0, abs=0.01)
     assert verdict.months == 48
     assert verdict.months_left == 0
-    assert in_words(verdict).startswith("Promoted.\n")
+    assert in_words(verdict).startswith("Passed all of 18 rules.\n")
     assert json.loads(json.dumps(verdict.as_json()))["passed"] is True
 
 

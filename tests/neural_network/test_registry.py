@@ -3,6 +3,7 @@
 import json
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ NETWORK = network()
 ACCOUNT = {"costs": {"BTC-USD": {"taker_fee_ppm": 100}}, "policy": {"stop_bps": 300}}
 
 
-def model(models: Path, number: int, **more: object) -> Artefact:
+def model(models: Path, number: int, **more: Any) -> Artefact:
     data = {"digest": "d" * 64, "begins_ms": START, "ends_ms": START + number * HOUR}
     return trained(models, NETWORK, data=data, training=f"{number:064x}", **more)
 
@@ -32,7 +33,8 @@ def states(models: Path) -> dict[str, str]:
 
 def test_without_a_word_every_model_is_a_candidate_and_the_newest_is_obeyed(tmp_path: Path) -> None:
     assert registry.standings(tmp_path) == []
-    assert registry.champion(tmp_path, scope()) is registry.obeyed(tmp_path, scope()) is None
+    assert registry.champion(tmp_path, scope()) is None
+    assert registry.obeyed(tmp_path, scope()) is None
     old, new = (model(tmp_path, number) for number in (5, 9))
     other = model(tmp_path, 20, symbols=["BTC-USD"])
     assert states(tmp_path) == dict.fromkeys((old.name, new.name, other.name), "candidate")

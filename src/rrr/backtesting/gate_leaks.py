@@ -50,7 +50,7 @@ def leaks(of: Pipeline) -> dict[str, list[str]]:
         "streaming is batch": _streaming,
         "labels shifted": _shifted,
         "spans apart": _apart,
-        "tests poisoned": _poisoned,
+        "tests poisoned": poisoned,
     }
     return {name: test(of) for name, test in tests.items()}
 
@@ -111,7 +111,7 @@ def _apart(of: Pipeline) -> list[str]:
     return found
 
 
-def _poisoned(of: Pipeline) -> list[str]:
+def poisoned(of: Pipeline) -> list[str]:
     horizon = of.folds.horizon
     part = ROWS + 3 * embargo(horizon)
     least = WINDOW + STEPS + horizon + part * (FIRST + FOLDS)
