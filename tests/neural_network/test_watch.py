@@ -1,4 +1,4 @@
-"""What became of what was said is known a horizon later; who was killed remembers as who was not."""
+"""What became of what was said is known a horizon later; who is killed remembers as who lives."""
 
 from math import inf, isnan, log, nan
 from pathlib import Path

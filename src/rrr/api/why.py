@@ -21,7 +21,7 @@ from rrr.core.market import QUANTA, worth
 from rrr.core.orders import Order
 from rrr.core.rules import Refusal
 from rrr.core.state import Halt, Lane, State
-from rrr.database import sessions
+from rrr.database import sessions, signals
 from rrr.database.journal import Row, decode
 from rrr.database.sessions import PRINCIPAL, Session, Unit
 from rrr.monitoring.words import opinion, stamp
@@ -156,6 +156,7 @@ def told(look: Lookup, row: Row, here: int, core_hash: str) -> dict[str, Any]:
             "model": signal.model,
             "name": name,
             "proven": bool(proven),
+            "because": thought(look, signal.at_ms),
         },
         "silence": quiet(look, here, signal.at_ms),
         "after": after(look, row.number, here),
@@ -292,7 +293,14 @@ def quiet(look: Lookup, here: int, signal_ms: int) -> str | None:
     if at_ms <= signal_ms:
         return None
     why = "had an opinion" if candles else "could have one: the market brought no candle of it"
-    return f"nobody {why} at the last close, {stamp(at_ms)}"
+    because = thought(look, at_ms) if candles else ""
+    return f"nobody {why} at the last close, {stamp(at_ms)}" + (f": {because}" if because else "")
+
+
+def thought(look: Lookup, at_ms: int) -> str:
+    """Why a model said nothing at a close, or wished to be flat; empty where it just spoke."""
+    found = signals.last(look.connection, look.book, look.number, at_ms)
+    return str(found["reason"]) if found and found["closed_at_ms"] == at_ms else ""
 
 
 def silence(look: Lookup, here: int) -> str:
@@ -308,6 +316,8 @@ def silence(look: Lookup, here: int) -> str:
         return "no model has taken over yet: `rrr train` makes one"
     if model and (speaker := look.one(STRATEGY, *model)):
         return f"{speaker[0]} has had no opinion of it so far"
+    if because := thought(look, look.one(LAST_CLOSE, look.number, *look.book, here)[0]):
+        return because
     return f"the {known:,} candles so far are the market's history: learned from, never acted on"
 
 

@@ -287,6 +287,8 @@ def decided(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     about = f"({share} of full conviction{side})"
     who = voice(signal)
     yield "signal", f"{who} {signal['conviction_bps']:+,} bps {about} at {stamp(signal['at_ms'])}"
+    if signal.get("because"):
+        yield "", f"because {signal['because']}"
     if found["silence"]:
         yield "", f"since then: {found['silence']}"
     if other := found["other_core"]:

@@ -25,6 +25,7 @@ SCORES = """SELECT instrument, score FROM opinions WHERE session = ? AND book = 
 ASKED = """SELECT closed_at_ms, instrument, mean, low, high, unit_return FROM opinions
     WHERE session = ? AND book = ? AND closed_at_ms > ? AND model = ? AND alpha IS NOT NULL
     ORDER BY closed_at_ms, instrument"""
+THERE = "SELECT 1 FROM sqlite_schema WHERE name = 'opinions'"
 LAST = f"""SELECT {", ".join(COLUMNS)} FROM opinions WHERE session = ? AND book = ?
     AND closed_at_ms <= ? AND instrument = ? AND alpha IS NOT NULL
     ORDER BY closed_at_ms DESC LIMIT 1"""
@@ -88,5 +89,7 @@ def last(
     connection: sqlite3.Connection, key: Key, instrument: int, until_ms: int
 ) -> dict[str, Any] | None:
     """The last opinion at or before a time, by the names of its columns; none is no error."""
+    if connection.execute(THERE).fetchone() is None:
+        return None  # a database that no daemon of this version has opened yet
     found = connection.execute(LAST, (*key, until_ms, instrument)).fetchone()
     return None if found is None else dict(zip(COLUMNS, found, strict=True))

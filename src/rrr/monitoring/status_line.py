@@ -55,6 +55,8 @@ def status_line(figures: Figures) -> str:
     if figures.next_close_s is not None:
         soon = figures.next_close_s > 0
         parts.append(f"next close in {span(figures.next_close_s)}" if soon else "next close is due")
+    if " (flat: " in figures.signals:
+        parts.append(figures.signals)
     if figures.training:
         parts.append(f"training {figures.training}")
     return "  ".join([*parts, f"loop lag {figures.lag_p99_ms:.0f} ms"])

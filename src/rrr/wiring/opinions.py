@@ -128,6 +128,10 @@ class Opinions:
         """Why the model that speaks wishes to be flat, whatever it thinks; empty while not."""
         return self.ended.value
 
+    def told_as(self, name: str) -> str:
+        """Whoever speaks, for the status: with why it is not believed, if it is not."""
+        return f"{name} (flat: {self.ended.value})" if self.ended else name
+
     def offer(self, artefact: Artefact) -> None:
         """This model speaks from the next close on that can be traded on."""
         self._next(artefact)

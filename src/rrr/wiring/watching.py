@@ -136,7 +136,7 @@ def figures_of(house: House, seen: Seen, health: Health | None) -> Figures:
         lag_p99_ms=round(house.lag.quantile_ms(0.99), 2),
         lag_max_ms=round(house.lag.max_ms, 2),
         rows=engine.committed.number,
-        signals=house.story.name(account.model),
+        signals=house.opinions.told_as(house.story.name(account.model)),
         training=house.opinions.training,
         next_close_s=next_s,
         halted=Halt(account.halted).name.lower() if account.halted else "",
