@@ -56,6 +56,12 @@ def counted(
     return Counted(dict(zip(recipes, trials, strict=True)), look)
 
 
+def tried(home: Home, scope: Scope, recipes: Mapping[str, str], at_ms: int) -> None:
+    """Write down who was trained, before anything of it is shown."""
+    with research.writing(path_of(home)) as connection:
+        research.looked(connection, family(scope), list(recipes.values()), at_ms)
+
+
 def concluded(home: Home, outcomes: Mapping[int, Mapping[str, Any]]) -> None:
     """What each trial showed, as `research.concluded` has it."""
     with research.writing(path_of(home)) as connection:

@@ -19,9 +19,10 @@ import numpy as np
 from rrr.backtesting import gate_ledger
 from rrr.backtesting.compiled import is_cold
 from rrr.backtesting.gate import Kind, Verdict, in_words, judge
-from rrr.backtesting.gate_case import Bench, case_of, daily, ratio, shown, simplest
+from rrr.backtesting.gate_case import Bench, Shown, case_of, daily, ratio, shown, simplest
 from rrr.backtesting.gate_folds import Folds, folds_of
 from rrr.backtesting.gate_leaks import Pipeline, leaks
+from rrr.backtesting.gate_returns import Ledger
 from rrr.backtesting.gate_rules import Rules, Terms
 from rrr.backtesting.history import History
 from rrr.backtesting.history_columns import repeated
@@ -95,20 +96,11 @@ def gate(home: Home, loaded: Loaded, name: str, progress: Progress) -> Judged:
     leaky = leaks(Pipeline(market.panel, mine, of.kind, of.network, loaded.settings.seed))
 
     home.prepare()
-    recipes = {k: gate_ledger.recipe(one.manifest, _told(loaded)) for k, one in siblings.items()}
-    counted = gate_ledger.counted(home, of.scope, recipes, of.kind, now_ms())
+    counted = gate_ledger.counted(home, of.scope, _recipes(loaded, siblings), of.kind, now_ms())
     progress.stage("playing", COMPILING if is_cold() else "playing siblings and champion")
     bench = bench_of(loaded, market, mine, of)
     seen = shown(bench, {kind: one.cut() for kind, one in folds.items()})
-    outcomes = {
-        counted.trials[kind]: {
-            "sharpe": daily(record, DAY_MS / of.scope.timeframe_ms),
-            "excess": ratio(record, rules),
-            "candles": len(record.net),
-        }
-        for kind, record in seen.kinds.items()
-    }
-    gate_ledger.concluded(home, outcomes)
+    gate_ledger.concluded(home, _outcomes(seen, counted.trials, of, rules))
     ledger = gate_ledger.ledger(home, of.scope, loaded.settings.gate.prior_trials)
     progress.stage("twins")
     passed = {test: not found for test, found in leaky.items()}
@@ -135,13 +127,18 @@ def gate(home: Home, loaded: Loaded, name: str, progress: Progress) -> Judged:
         "verdict": verdict.as_json(),
         "leaks": leaky,
     }
-    page = "\n".join(_page(of, verdict, serves, ledger.tried, ledger.looks, leaky)) + "\n"
-    content = json.loads(json.dumps(content, allow_nan=False))
-    kept = json.dumps(content, indent=1, sort_keys=True).encode() + b"\n"
-    registry.judged(models, of.name, kept, page, serves.name)
+    kept = json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n"
+    page = "\n".join(_page(of, verdict, serves, ledger, leaky)) + "\n"
+    registry.judged(models, of.name, kept.encode(), page, serves.name)
     progress.stage("page", "drawing the page")
     pictures = model_page.judged(models, siblings, market, bench, folds, seen, case, verdict)
-    return Judged(content, page, False, pictures)
+    return Judged(json.loads(kept), page, False, pictures)
+
+
+def tried(home: Home, loaded: Loaded, of: Artefact) -> None:
+    """Count a training, whose figures are about to be shown: of each kind a recipe, no holdout."""
+    siblings = registry.siblings(home.data / "models", of)
+    gate_ledger.tried(home, of.scope, _recipes(as_scoped(loaded, of), siblings), now_ms())
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -265,16 +262,30 @@ def _terms(settings: Settings, of: Artefact) -> dict[str, Any]:
     }
 
 
-def _told(loaded: Loaded) -> dict[str, Mapping[str, Any]]:
-    return dict(show_json(loaded))
+def _recipes(loaded: Loaded, siblings: Mapping[str, Artefact]) -> dict[str, str]:
+    settings: dict[str, Mapping[str, Any]] = dict(show_json(loaded))
+    return {kind: gate_ledger.recipe(one.manifest, settings) for kind, one in siblings.items()}
+
+
+def _outcomes(
+    seen: Shown, trials: Mapping[str, int], of: Artefact, rules: Rules
+) -> dict[int, dict[str, Any]]:
+    """What each kind showed, as the ledger keeps it; beyond the hold only before the holdout."""
+    return {
+        trials[kind]: {
+            "sharpe": daily(record, DAY_MS / of.scope.timeframe_ms),
+            "excess": ratio(record, rules),
+            "candles": len(record.net),
+        }
+        for kind, record in seen.kinds.items()
+    }
 
 
 def _page(
     of: Artefact,
     verdict: Verdict,
     serves: Artefact,
-    tried: int,
-    looks: int,
+    ledger: Ledger,
     leaky: Mapping[str, list[str]],
 ) -> list[str]:
     scope, data = of.scope, of.manifest["data"]
@@ -293,8 +304,8 @@ def _page(
     lines += ["", in_words(verdict), ""]
     lines += [f"Leak: {name}: {words}." for name, found in leaky.items() for words in found[:3]]
     lines.append(
-        f"{count(tried, 'recipe')} count as tried, the holdout was looked at"
-        f" {count(looks, 'time')}, this one included."
+        f"{count(ledger.tried, 'recipe')} count as tried, the holdout was looked at"
+        f" {count(ledger.looks, 'time')}, this one included."
     )
     same = "this one" if serves.name == of.name else serves.name
     lines.append(f"Of its training the simplest that is not beaten is {serves.kind}: {same}.")

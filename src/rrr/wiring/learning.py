@@ -1,13 +1,14 @@
 """A model is made of the history before the market begins, and of nothing after it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
 from rrr.config import Home, Loaded, Settings
 from rrr.core.errors import ModelBroken, Unavailable
+from rrr.core.events import Close
 from rrr.data_pipeline.market import Market
 from rrr.monitoring.notes import Note
 from rrr.neural_network.artefact import Artefact
@@ -15,6 +16,7 @@ from rrr.neural_network.job import FOLDS, NETS, Job, needed
 from rrr.neural_network.panel import panel_of
 from rrr.neural_network.training import Progress, train
 from rrr.wiring.beginning import market_of
+from rrr.wiring.judging import tried
 from rrr.wiring.stopping import stop_when_asked, unless
 from rrr.wiring.teller import Teller
 from rrr.wiring.train_page import train_page
@@ -39,6 +41,7 @@ async def train_now(
             models, live = home.data / "models", shown(teller)
             made.append(await trained(job, models, teller, live))
             if full:
+                await asyncio.to_thread(tried, home, loaded, made[0])
                 page = partial(train_page, models, loaded, market, job.panel, made[0])
                 pages.append(
                     await asyncio.to_thread(page, lambda n, of: live(f"page {n / of:.0%}"))
@@ -107,14 +110,19 @@ def _place(text: str) -> str:
     return ", ".join(parts) or text
 
 
-async def job_of(market: Market, settings: Settings, *, full: bool = False) -> Job:
-    """What there is to learn from. Raise ModelBroken where it is too little."""
-    return await asyncio.to_thread(_job, market, settings, full)
+async def job_of(
+    market: Market, settings: Settings, *, full: bool = False, lately: Sequence[Close] = ()
+) -> Job:
+    """What there is to learn from: history, and what came lately. ModelBroken if too little."""
+    return await asyncio.to_thread(_job, market, settings, full, lately)
 
 
-def _job(market: Market, settings: Settings, full: bool) -> Job:
+def _job(market: Market, settings: Settings, full: bool, lately: Sequence[Close]) -> Job:
     asked = settings.train
     closes = market.history(asked.history_candles)
+    if lately:
+        before = [close for close in closes if close.at_ms < lately[0].at_ms]
+        closes = [*before, *lately][-asked.history_candles :]
     least = needed(asked.horizon_candles, FOLDS if full else 0)
     if len(closes) < least and market.name == "replay":
         raise ModelBroken(

@@ -4,9 +4,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from rrr.backtesting.gate_rules import Rules
 from rrr.config import Home
 from rrr.monitoring.words import printable, span, stamp
 from rrr.neural_network import registry
+from rrr.neural_network.artefact import Artefact
 from rrr.neural_network.registry import Known
 from rrr.wiring.beginning import now_ms
 
@@ -82,9 +84,7 @@ def _told(home: Home, one: Known) -> dict[str, Any]:
     }
     if of is None:
         return told | dict.fromkeys(("id", "kind", "full", "begins_ms", "ends_ms", "ic", "age_ms"))
-    data, folds = of.manifest["data"], of.manifest.get("folds", ())
-    shown = [one["ic"] for one in folds] or [of.manifest.get("metrics", {}).get("ic")]
-    known = [ic for ic in shown if ic is not None]
+    data = of.manifest["data"]
     verdict = registry.verdict(home.data / "models", one.name)
     return told | {
         "id": f"{of.id:012x}",
@@ -93,10 +93,22 @@ def _told(home: Home, one: Known) -> dict[str, Any]:
         "serves": stands.serves or bool(of.manifest.get("serves")),
         "begins_ms": int(data["begins_ms"]),
         "ends_ms": of.ends_ms,
-        "ic": float(np.mean(known)) if known else None,
+        "ic": _ic(of),
         "age_ms": max(now_ms() - of.ends_ms, 0),
         "passed": None if verdict is None else bool(verdict["passed"]),
     }
+
+
+def _ic(of: Artefact) -> float | None:
+    """On average of the folds that end before the holdout; of a quick training what it showed."""
+    folds = of.manifest.get("folds", ())
+    if not folds:
+        ic: float | None = of.manifest.get("metrics", {}).get("ic")
+        return ic
+    begins, ends = folds[0]["begins_ms"], folds[-1]["ends_ms"]
+    held_out_ms = ends - (ends - begins) * Rules().held_out_ratio
+    shown = [one["ic"] for one in folds if one["ends_ms"] <= held_out_ms]
+    return float(np.mean(shown)) if shown else None
 
 
 def _row(one: dict[str, Any]) -> tuple[str, ...]:
