@@ -63,7 +63,7 @@ def test_no_strategy_of_the_house_looks_ahead_or_remembers_more(name: str, seed:
 
 
 def test_a_model_is_asked_of_its_windows_and_of_its_features(tmp_path: Path) -> None:
-    strategy = Neural(str(trained(tmp_path, network()).folder))
+    strategy = Neural(str(trained(tmp_path, network()).folder), 100, 0, 2_500, 5_000)
     found = check(strategy, history(panel_of(closes(1, 300), 3, HOUR)), tries=6)
     assert found.faults == ()
     assert (found.features, found.window) == (len(FEATURES), strategy.window)

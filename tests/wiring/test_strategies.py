@@ -11,6 +11,7 @@ import pytest
 from rrr import cli
 from rrr.backtesting.history import History
 from rrr.config import Home, load
+from rrr.config.round_trip import round_trip_ppm
 from rrr.core.errors import ConfigError, NotFound
 from rrr.data_pipeline.simulated import simulated
 from rrr.neural_network.strategies.naming import named
@@ -63,7 +64,11 @@ def test_the_model_is_the_last_that_was_made_for_this_market(home: Home, learned
     learned(5, market="replay", symbols=SIMULATED)
     learned(7, market="simulated", symbols=SIMULATED)
     last = learned(9, market="simulated", symbols=SIMULATED)
-    assert meant(home, asked, market) == Neural(str(last))
+    costs = round_trip_ppm(asked, SIMULATED), 0, 2_500, 5_200
+    assert meant(home, asked, market) == Neural(str(last), *costs)
+
+
+COSTS: Final = "cost_ppm=7,margin_ppm=0,hold_bps=2500,probability_min_bps=5200"
 
 
 def test_a_path_means_the_same_from_any_folder(
@@ -79,7 +84,7 @@ def test_a_path_means_the_same_from_any_folder(
     market = simulated((), "1h", 1)
     for text, whole in (
         ("mine.py:candles=3", f"{tmp_path}/mine.py:Mine:candles=3"),
-        (f"model:folder={folder}", f"model:folder={tmp_path / folder}"),
+        (f"model:folder={folder},{COSTS}", f"model:folder={tmp_path / folder},{COSTS}"),
     ):
         found = meant(home, settings(home, signals=text).settings, market)
         assert found.text == whole

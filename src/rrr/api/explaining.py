@@ -37,6 +37,7 @@ SIGNAL = """SELECT json_extract(core, '$[2]') FROM journal WHERE session = ? AND
 MANIFEST = "SELECT name, manifest FROM models WHERE id = ?"
 SETTING = "SELECT value FROM settings WHERE run = ? AND name = ?"
 EXPIRE = "abstain.expire_hours"
+RETRAINED = "train.every_hours"
 ENDED: Final = (Reason.EXPIRED, Reason.DRIFTED)
 
 
@@ -143,8 +144,9 @@ def _fields(look: Lookup, row: Mapping[str, Any], artefact: Artefact) -> list[Fi
 
 def _ended(look: Lookup, row: Mapping[str, Any], age_ms: int) -> Reason:
     """Why the model was not believed, if what is stored beside that says so too."""
-    told = look.one(SETTING, row["run"], EXPIRE)
-    hours = int(told[0]) if told and told[0] else RETRAININGS * RETRAINED_HOURS
+    asked = (look.one(SETTING, row["run"], name) for name in (EXPIRE, RETRAINED))
+    expires, again = (int(told[0]) if told and told[0] else 0 for told in asked)
+    hours = expires or RETRAININGS * (again or RETRAINED_HOURS)
     if row["reason"] == Reason.EXPIRED and age_ms > hours * HOUR_MS:
         return Reason.EXPIRED
     drifted = row["losses_worse"] or (row["psi"] or 0) > (row["psi_max"] or 0)

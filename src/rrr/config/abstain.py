@@ -17,7 +17,7 @@ class Abstain(Section):
         0, "ppm", 0, 1_000_000, "What a rise must promise beyond the cost of a round trip."
     )
     hold_bps: int = whole(
-        2_500, "bps", 0, 10_000, "What is held goes once less than this share of that cost is promised."
+        2_500, "bps", 0, 10_000, "Less than this share of that cost promised: what is held goes."
     )
     probability_min_bps: int = whole(
         5_200, "bps", 5_000, 10_000, "How likely a rise must be before anything is opened."

@@ -29,11 +29,13 @@ def terms_of(settings: Settings, symbols: Sequence[str]) -> Terms:
     )
 
 
-def belief_of(settings: Settings, *, settled: bool) -> Belief:
+def belief_of(settings: Settings, timeframe_ms: int, *, settled: bool) -> Belief:
     """Where nobody trains anew, a model is believed to the end, unless a person says how long."""
-    hours = settings.abstain.expire_hours
-    if hours is None and settings.real:
-        hours = RETRAININGS * RETRAINED_HOURS
+    hours, again = settings.abstain.expire_hours, settings.train.every_hours
+    if again is None:
+        again = RETRAINED_HOURS if settings.real and timeframe_ms >= HOUR_MS else 0
+    if hours is None and again and not settled:
+        hours = RETRAININGS * again
     return Belief(NEVER if hours is None else hours * HOUR_MS, heeds_drift=not settled)
 
 

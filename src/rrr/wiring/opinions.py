@@ -71,7 +71,7 @@ class Opinions:
         symbols = symbols_of(market)
         self.scope = Scope(market.name, market.timeframe_ms, symbols)
         self.terms = terms_of(settings, symbols)
-        self.belief = belief_of(settings, settled=self.settled)
+        self.belief = belief_of(settings, market.timeframe_ms, settled=self.settled)
         self.ended = Reason.NONE  # why the model that speaks is not believed any more
         self.looked_ns = -1  # when what the registry says was written
         self.strategy = strategy_of(settings.opinion)

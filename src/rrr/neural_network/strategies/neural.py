@@ -9,7 +9,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
@@ -88,7 +88,7 @@ def filled(strategy: Strategy, settings: Settings, symbols: Sequence[str]) -> St
     if not isinstance(strategy, Neural):
         return strategy
     asked = settings.abstain
-    usual = {
+    usual: dict[str, Any] = {
         "cost_ppm": round_trip_ppm(settings, symbols),
         "margin_ppm": asked.margin_ppm,
         "hold_bps": asked.hold_bps,
