@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from rrr.cli import command
+from rrr.config import Home, load
 from rrr.neural_network import registry
 from rrr.neural_network.artefact import Artefact
+from rrr.wiring.judging import tried
 from tests.wiring.trainings import CHEAP, candles, training
 
 pytestmark = pytest.mark.slow
@@ -167,3 +169,18 @@ def test_a_persons_word_is_for_paper_only_and_a_week_of_shadow_is_a_test_of_plum
 
 def states(house: House) -> dict[str, str]:
     return {one.name: one.standing.state for one in registry.standings(house.models)}
+
+
+def test_a_training_counts_when_it_is_shown_and_its_gate_counts_no_recipe_again(
+    house: House,
+) -> None:
+    words = dict(zip(CHEAP[::2], CHEAP[1::2], strict=True))
+    given = {"market": "simulated", "symbols": words["--symbols"], "costs.taker_fee_ppm": "100"}
+    home = Home(house.home)
+    home.prepare()
+    loaded = load(home, overrides={**given, "gate.random_twins": "40"}, environ={})
+    tried(home, loaded, house.made["boosting"])
+    assert len(house.ask("SELECT DISTINCT recipe FROM trials")) == 2
+    assert house.ask("SELECT * FROM trials WHERE family LIKE 'holdout%'") == []
+    said = house.gate("ridge", "--json")
+    assert (said.told["tried"], said.told["looks"]) == (21 + 2, 1)
