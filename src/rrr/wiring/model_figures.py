@@ -6,7 +6,7 @@ reaches beyond them.
 
 from collections.abc import Mapping, Sequence
 from math import sqrt
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -29,41 +29,52 @@ from rrr.backtesting.report.learned_figures import (
     Weighed,
 )
 from rrr.backtesting.report.model import Why
+from rrr.core.errors import ModelBroken
 from rrr.core.market import BPS
 from rrr.neural_network import judging
-from rrr.neural_network.artefact import Artefact
+from rrr.neural_network.artefact import NEW, Artefact
 from rrr.neural_network.calibration import Calibration, Platt, probabilities
 from rrr.neural_network.labels import labels
 
 NORMAL: Final = Platt(1.702, 0.0)  # a logit so steep is the normal distribution, within 1 %
 
 
+class _Metrics(msgspec.Struct, frozen=True):
+    """What a page shows of them; a model made by other hands may say less."""
+
+    ic: dict[str, dict[int, list[float]]] = {}
+    curves: list[list[tuple[float, float]]] = []  # of each network: loss and IC of each epoch
+    importance: dict[str, float] = {}
+    importance_folds: list[list[float]] = []
+
+
 def folds_of(of: Artefact) -> list[Fold]:
     return [Fold(int(one["begins_ms"]), int(one["ends_ms"])) for one in of.manifest["folds"]]
 
 
-def lessons(siblings: Mapping[str, Artefact], *, shown: bool) -> list[Lesson]:
+def lessons(siblings: Mapping[str, Artefact], *, shown: bool) -> list[Lesson] | Why:
     """Of what serves; the rows that it was watched on reach into the holdout."""
     found = []
     for kind, of in siblings.items():
-        patience = int(of.manifest["settings"]["patience"])
-        epochs = int(of.manifest["settings"]["epochs"])
-        for number, curve in enumerate(_metrics(of).get("curves", ()), 1):
+        asked = of.manifest.get("settings", {})
+        patience, epochs = asked.get("patience", 0), asked.get("epochs", 0)
+        for number, curve in enumerate(_metrics(of).curves, 1):
             loss, ic = (list(column) for column in zip(*curve, strict=True))
-            stopped = len(curve) - patience if patience and len(curve) < epochs else len(curve)
-            found.append(Lesson(kind, number, loss, ic if shown else [], stopped))
-    return found
+            kept = len(curve) - patience * (len(curve) < epochs)
+            found.append(Lesson(kind, number, loss, ic if shown else [], kept))
+    return found or "Nothing here learned in epochs."
 
 
 def skills(siblings: Mapping[str, Artefact], seen: Sequence[int]) -> list[Skill]:
     """Errors of other horizons are the traded one's: they grow with the root of the horizon."""
     found = []
     for kind, of in siblings.items():
-        folds, traded = of.manifest["folds"], of.horizon
-        for ahead, ics in _metrics(of)["ic"][kind].items():
-            wider = sqrt(int(ahead) / traded)
+        folds = of.manifest["folds"]
+        traded = {of.horizon: [float(fold["ic"]) for fold in folds]}
+        for ahead, ics in (traded | _metrics(of).ic.get(kind, {})).items():
+            wider = sqrt(ahead / of.horizon)
             found += [
-                Skill(kind, int(ahead), fold, ics[fold], wider * folds[fold]["ic_error"])
+                Skill(kind, ahead, fold, ics[fold], wider * folds[fold]["ic_error"])
                 for fold in seen
             ]
     return found
@@ -74,16 +85,13 @@ def weighed(
 ) -> dict[str, list[Weighed]] | Why:
     found = {}
     for kind, of in siblings.items():
-        by_fold = _metrics(of).get("importance_folds")
-        if by_fold is None:
-            return "These models were made before importance was kept fold by fold."
-        names = list(_metrics(of)["importance"])
-        falls = np.array(by_fold)[list(seen)]
+        told = _metrics(of)
+        if not (told.importance_folds and seen):
+            return "It was not kept fold by fold, and all folds together hold the holdout."
+        falls = np.array(told.importance_folds)[list(seen)]
         error = falls.std(axis=0, ddof=1) / sqrt(len(falls)) if len(falls) > 1 else falls[0] * 0
-        found[kind] = [
-            Weighed(*one)
-            for one in zip(names, falls.mean(axis=0).tolist(), error.tolist(), strict=True)
-        ]
+        rows = zip(told.importance, falls.mean(axis=0).tolist(), error.tolist(), strict=True)
+        found[kind] = [Weighed(*row) for row in rows]
     return found
 
 
@@ -148,7 +156,10 @@ def _worth(net: F64) -> F64:
     return grown
 
 
-def _metrics(of: Artefact) -> dict[str, Any]:
+def _metrics(of: Artefact) -> _Metrics:
     """Its bytes were compared with their hash when it was read."""
-    held = (of.folder / "metrics.json").read_bytes()
-    return msgspec.json.decode(held, type=dict[str, Any])
+    path = of.folder / "metrics.json"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Metrics)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ModelBroken(f"{path} cannot be read: {error}.", NEW) from error

@@ -55,7 +55,7 @@ def unjudged(
     folds = {kind: folds_of(of, whole.panel) for kind, of in siblings.items()}
     column = held_out(whole, next(iter(folds.values())))
     early = {kind: _until(one, column) for kind, one in folds.items()}
-    serves = next(kind for kind, of in siblings.items() if of.manifest["serves"])
+    serves = serving(siblings)
     bench = bench_of(whole, early[serves], siblings[serves])
     seen = shown(bench, early)
     random = []
@@ -88,6 +88,12 @@ def judged(
 def path_of(models: Path, of: Artefact) -> Path:
     """Where the page of its training stands."""
     return models / FOLDER / f"{of.manifest['training'][:12]}.html"
+
+
+def serving(siblings: Mapping[str, Artefact]) -> str:
+    """The kind that its training says serves; the simplest of a part of a family."""
+    said = (kind for kind, of in siblings.items() if of.manifest.get("serves"))
+    return next(said, next(iter(siblings)))
 
 
 def listed(names: Iterable[str]) -> str:
@@ -159,11 +165,13 @@ def _learned(
 
 
 def _headline(
-    of: Artefact, synthetic: bool, told: Sequence[Skill], verdict: Verdict | None
+    of: Artefact, synthetic: bool, skills: Sequence[Skill], verdict: Verdict | None
 ) -> list[Figure]:
-    mine = [one for one in told if (one.kind, one.horizon) == (of.kind, of.horizon)]
-    ic = float(np.mean([one.ic for one in mine]))
-    error = sqrt(sum((one.error or 0.0) ** 2 for one in mine)) / len(mine)
+    mine = [one for one in skills if (one.kind, one.horizon) == (of.kind, of.horizon)]
+    ic, errors = [one.ic for one in mine], [one.error or 0.0 for one in mine]
+    told = "kept back"
+    if mine:
+        told = doubtful(float(np.mean(ic)), sqrt(sum(e**2 for e in errors)) / len(errors))
     folds = f"mean of {count(len(mine), 'fold')}, ± one standard error"
     alive = "made up" if synthetic else "those that exist today"
     asked = "not asked" if verdict is None else "passed" if verdict.passed else "refused"
@@ -174,7 +182,7 @@ def _headline(
     )
     return [
         Figure("What serves" if verdict is None else "What was judged", of.kind, of.name),
-        Figure("IC", doubtful(ic, error), folds),
+        Figure("IC", told, folds),
         Figure("Instruments", str(len(of.scope.symbols)), alive),
         Figure("The gate", asked, rules),
     ]
@@ -213,7 +221,7 @@ def _words(
 
 def _serving(siblings: Mapping[str, Artefact]) -> Figure:
     kinds = list(siblings)
-    serves = next(kind for kind, of in siblings.items() if of.manifest["serves"])
+    serves = serving(siblings)
     later = kinds[kinds.index(serves) + 1 :]
     beaten = kinds[: kinds.index(serves)]
     said = [f"{listed(beaten)} did worse"] if beaten else []

@@ -26,13 +26,13 @@ pytestmark = [
 POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>')
 
 
-def seen(text: str, folder: Path) -> tuple[Element, str]:
+def seen(text: str, folder: Path, width: int = 1200) -> tuple[Element, str]:
     """The page as the browser leaves it, and what it complained of."""
     file = folder / "page.html"
     file.write_text(text, encoding="utf-8")
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--dump-dom"]
     private = [f"--user-data-dir={folder / 'profile'}", "--host-resolver-rules=MAP * ~NOTFOUND"]
-    loud = ["--enable-logging=stderr", "--virtual-time-budget=5000", "--window-size=1200,900"]
+    loud = ["--enable-logging=stderr", "--virtual-time-budget=5000", f"--window-size={width},900"]
     answer = subprocess.run(
         [str(BROWSER), *options, *private, *loud, file.as_uri()],
         capture_output=True,
