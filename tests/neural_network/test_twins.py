@@ -1,6 +1,7 @@
 """Whoever knows nothing of what comes has words all the same: late ones, mean ones, none."""
 
 import json
+from collections.abc import Iterable, Sequence
 
 from rrr.core.events import Close, Signal
 from rrr.core.market import BPS
@@ -105,11 +106,11 @@ class Sure:
     def __init__(self) -> None:
         self.warmed = 0
 
-    def meet(self, closes: list[Close]) -> list[list[Signal]]:
+    def meet(self, closes: Sequence[Close]) -> list[list[Signal]]:
         return [[Signal(close.at_ms, 0, BPS, self.model)] for close in closes]
 
-    def warm(self, closes: list[Close]) -> None:
-        self.warmed += len(closes)
+    def warm(self, closes: Iterable[Close]) -> None:
+        self.warmed += len(list(closes))
 
 
 def test_a_twin_speaks_under_its_own_name_and_a_candidate_under_its_models() -> None:

@@ -92,7 +92,8 @@ def finished(process: "subprocess.Popen[str]") -> Ended:
 def rows(house: House, kind: int, session: int = 1) -> list[list[Any]]:
     """The rows of this kind as the core met them."""
     found = house.ask(
-        "SELECT core FROM journal WHERE session = ? AND kind = ? ORDER BY number", session, kind
+        "SELECT core FROM journal WHERE session = ? AND book = 0 AND kind = ? ORDER BY number",
+        *(session, kind),
     )
     return [json.loads(core) for (core,) in found]
 

@@ -1,8 +1,10 @@
 """A shadow is a function of the principal's journal, however often it was killed on the way."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -11,7 +13,7 @@ import pytest
 
 from rrr.backtesting import parity
 from rrr.core.events import Signal
-from rrr.core.state import Sizing
+from rrr.core.state import Sizing, State
 from rrr.database import balance, journal, sessions, shadows
 from rrr.database.opening import PAPER, connect_read_only
 from rrr.database.shadows import Shadow
@@ -140,7 +142,11 @@ async def test_their_journals_are_made_anew_and_their_books_balance(path: Path) 
             one.tell(over=True)
             await task
             key, state = (engine.session.id, one.shadow.book), one.engine.state
-            assert await engine.db.write(lambda c, k=key, s=state: balance.faults(c, *k, s)) == []
+            assert await engine.db.write(partial(found, key, state)) == []
+
+
+def found(key: tuple[int, int], state: State, connection: sqlite3.Connection) -> list[str]:
+    return balance.faults(connection, *key, state)
 
 
 async def test_the_principal_is_the_same_with_shadows_and_without(path: Path) -> None:

@@ -271,8 +271,8 @@ class Train(Section):
         None,
         ge=0,
         le=100_000,
-        description="Another model is made after so long; 0: never, none: a day, of an exchange's"
-        " candles of an hour or more.",
+        description="Another model is made after so long, or once it drifted; 0: never, none: a"
+        " day, of an exchange's candles of an hour or more.",
         json_schema_extra={"unit": "hours", "allowed": "a whole number from 0 to 100000"},
     )
     gap_hours: int = whole(

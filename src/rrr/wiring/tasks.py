@@ -21,6 +21,7 @@ from rrr.monitoring.story import Story
 from rrr.trading.engine.engine import Batch, Engine, Late, Moment
 from rrr.wiring.opinions import Opinions
 from rrr.wiring.pace import Pace
+from rrr.wiring.retraining import retrain
 from rrr.wiring.shadows import Shadows
 from rrr.wiring.stopping import unless
 from rrr.wiring.teller import Teller
@@ -59,6 +60,7 @@ class House:
     started_s: float = field(default_factory=time.monotonic)
     # When the last candle of each instrument came, or the word that nobody traded it.
     arrived_s: dict[int, float] = field(default_factory=dict)
+    closed: asyncio.Event = field(default_factory=asyncio.Event)  # something was committed
     over: asyncio.Event = field(default_factory=asyncio.Event)  # nothing is decided any more
     arrivals: asyncio.Queue[Arrival | None] = field(
         default_factory=lambda: asyncio.Queue(2 * BATCH)
@@ -142,6 +144,7 @@ async def commit(
 ) -> None:
     """Make true what was decided, then tell it."""
     await house.engine.commit(batch)
+    house.closed.set()
     if house.shadows is not None:
         house.shadows.tell()
     for moment, (record, state) in zip(moments, batch.told, strict=True):
@@ -166,8 +169,13 @@ async def accompany(house: House) -> None:
 
 
 async def learn(house: House) -> None:
-    """Train beside the trading, if this session lacks a model; given up when the house ends."""
-    await unless(house.stop, house.opinions.learn())
+    """Train beside the trading, what it lacks and what has grown old; ends with the house."""
+
+    async def learning() -> None:
+        await house.opinions.learn()
+        await retrain(house)
+
+    await unless(house.stop, learning())
 
 
 async def command(house: House, verb: Verb, reason: str) -> int:
