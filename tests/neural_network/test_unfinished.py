@@ -78,6 +78,6 @@ def test_only_other_trainings_that_nobody_touched_for_days_are_swept(tmp_path: P
         folder = tmp_path / f".unfinished-{name[:12]}"
         folder.mkdir()
         os.utime(folder, (at, at))
-    sweep(tmp_path, RECIPE)
+    sweep(tmp_path, RECIPE, desk=tmp_path)
     left = sorted(path.name for path in tmp_path.iterdir())
     assert left == [f".unfinished-{RECIPE[:12]}", ".unfinished-efefefefefef"]

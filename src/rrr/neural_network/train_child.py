@@ -35,7 +35,8 @@ __all__ = ["Progress", "Refusal", "main", "train"]
 
 NICE: Final = 10
 LOOK_S: Final = 0.2  # between two looks at the memory
-WORK: Final = {"ridge": 1.0, "boosting": 11.0, "network": 1.7}  # of as many rows; of each epoch
+WORK: Final = {"ridge": 3e-6, "boosting": 3e-5, "network": 2e-6}  # of a label: about its seconds
+EPOCH: Final = 0.5  # of a network, whatever it learns: its steps are about as many
 
 
 class Refusal(msgspec.Struct, frozen=True, tag="refusal"):
@@ -130,7 +131,7 @@ def _pieces(job: Job, parts: Split, folds: tuple[Parts, ...]) -> list[Piece]:
     kinds = [(kind, twin) for kind in job.kinds for twin in (False, True)]
     if not job.full:
         kinds = [(job.kinds[0], False), ("ridge", True)]
-    times = {"network": job.epochs * job.nets}
+    looks = {"network": job.epochs * job.nets}
     every: list[tuple[int, Parts | Split]] = [*enumerate(folds, 1), (0, parts)]
     return [
         Piece(
@@ -138,7 +139,8 @@ def _pieces(job: Job, parts: Split, folds: tuple[Parts, ...]) -> list[Piece]:
             kind,
             twin,
             number,
-            len(rows.training) * WORK[kind] * times.get(kind, 1),
+            len(rows.training) * len(job.symbols) * WORK[kind] * looks.get(kind, 1)
+            + EPOCH * looks.get(kind, 0),
         )
         for number, rows in every
         for kind, twin in kinds

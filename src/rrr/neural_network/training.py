@@ -59,8 +59,8 @@ async def train(
     kept = await asyncio.to_thread(family, job, models)
     if kept is None:
         _possible(job)
-        await asyncio.to_thread(unfinished.sweep, models, job.recipe())
         with _desk(models) as desk:
+            await asyncio.to_thread(unfinished.sweep, models, job.recipe(), desk)
             await asyncio.to_thread(_laid, job, desk)
             await _made(job, desk, told, stop)
         kept = await asyncio.to_thread(family, job, models)

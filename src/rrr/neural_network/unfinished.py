@@ -8,7 +8,6 @@ is removed and made anew. A quick training has no folder and keeps nothing.
 import hashlib
 import os
 import shutil
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -73,9 +72,9 @@ class Unfinished:
             ) from error
 
 
-def sweep(models: Path, recipe: str) -> None:
-    """Remove what other trainings left and nobody touched for days."""
-    since = time.time() - DAYS * 86_400
+def sweep(models: Path, recipe: str, desk: Path) -> None:
+    """Remove what other trainings left and nobody touched for days before this desk was made."""
+    since = desk.stat().st_mtime - DAYS * 86_400
     for folder in models.glob(f"{MARK}*"):
         if folder.name != f"{MARK}{recipe[:12]}" and folder.stat().st_mtime < since:
             shutil.rmtree(folder, ignore_errors=True)
