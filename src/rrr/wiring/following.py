@@ -33,7 +33,7 @@ from rrr.core.state import Sizing
 from rrr.database import sessions, shadows
 from rrr.database.journal import KINDS, REPORT, Row, decode
 from rrr.database.shadows import Shadow
-from rrr.neural_network.twins import Companion, Turn
+from rrr.neural_network.twins import Companion, Own, Turn
 from rrr.trading.engine.engine import Engine, Moment
 from rrr.trading.engine.opening import accompanied
 
@@ -186,7 +186,10 @@ class Follower:
         if lead[-1].row.number < self.shadow.opens or self.known.past(row):
             self.companion.show(turn)
             return Moment(seen)
-        words = await asyncio.to_thread(self.companion.meet, turn)
+        if isinstance(self.companion, Own):  # a network takes its time
+            words = await asyncio.to_thread(self.companion.meet, turn)
+        else:
+            words = self.companion.meet(turn)
         if self.known.late(row):
             words = [word for word in words if word.conviction_bps <= 0]
         if not words or self.companion.model == self.adopted:
