@@ -109,3 +109,17 @@ def test_no_block_stays_where_it_was(seed: int) -> None:
 def test_as_many_candles_as_are_needed_are_enough_for_all_folds(horizon: int) -> None:
     many = candles_needed(horizon, 8, 500)
     assert len(parted(world(1, many, 1), horizon, 8)) == 8
+
+
+def test_a_hole_just_before_a_test_leaves_a_part_without_gaps_and_takes_little_of_it() -> None:
+    """A time without labels has a short span, and is left where its neighbours are not."""
+    panel = world(1, 3_000, 2)
+    whole = parted(panel, 24, 4)[1]
+    test = whole.test.start + WINDOW - 1
+    panel.there[:, test - 70 : test - 62] = False
+    parts = parted(panel, 24, 4)[1]
+    assert parts.test == whole.test
+    assert len(whole.validation) - len(parts.validation) < 40
+    spans = returns(panel, (24,)).spans()
+    known = [row + WINDOW - 1 for row in parts.validation]
+    assert spans.begins[test] - spans.ends[known].max() > 24
