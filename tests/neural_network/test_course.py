@@ -2,7 +2,6 @@
 
 import pytest
 
-from rrr.neural_network import course as module
 from rrr.neural_network.course import Course, Progress
 
 WORK = {"a": 1.0, "b": 2.0, "c": 1.0}
@@ -12,7 +11,7 @@ WORK = {"a": 1.0, "b": 2.0, "c": 1.0}
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time it is, in seconds."""
     now = [0.0]
-    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("rrr.neural_network.course.time.monotonic", lambda: now[0])
     return now
 
 

@@ -116,7 +116,7 @@ def test_a_hole_just_before_a_test_leaves_a_part_without_gaps_and_takes_little_o
     panel = world(1, 3_000, 2)
     whole = parted(panel, 24, 4)[1]
     test = whole.test.start + WINDOW - 1
-    panel.there[:, test - 70 : test - 62] = False
+    panel.there[:, test - 50 : test - 42] = False
     parts = parted(panel, 24, 4)[1]
     assert parts.test == whole.test
     assert len(whole.validation) - len(parts.validation) < 40
