@@ -183,6 +183,9 @@ def test_a_point_stands_as_high_as_its_figure() -> None:
     }
     low, high = min(ticks), max(ticks)
     assert low < 0 < HONEST <= high
+    assert ticks[high] == 0
+    assert ticks[low] == pytest.approx(230)
+    assert float(svg.attributes["height"] or "") == 230 + 26 + 42
     for mark, one in zip(
         [g for g in svg.all("g") if "network" in (g.attributes.get("class") or "")],
         [
@@ -215,6 +218,17 @@ def test_beside_each_picture_stands_a_table_of_its_figures() -> None:
     assert worth[-1][1 : 1 + len(last)] == last
     for kind in made.KINDS:
         assert len(rows(root, f"Calibration of the {kind}")) == 10
+
+
+def test_what_was_said_before_platt_and_fits_no_axis_is_counted_in_words() -> None:
+    assert not isinstance(SHOWN.calibrated, str)
+    one = SHOWN.calibrated[0]
+    before = [*one.bins[:3], one.bins[0]._replace(said=0.99)]
+    root = tree(replace(SHOWN, calibrated=[one._replace(before=before)]))
+    drawn = figure(root, "Calibration of the ridge")
+    assert "1 of 4 before Platt lie beyond the axes." in drawn.text
+    assert len(titles(drawn, "raw")) == 3
+    assert len(titles(drawn, "ridge")) == 10
 
 
 def test_a_line_of_many_closes_keeps_its_deepest_and_highest() -> None:

@@ -47,10 +47,10 @@ def skills(learned: Learned) -> list[Html]:
 
 
 def calibrations(learned: Learned) -> list[Html]:
-    """What was said against what came, of each kind, all on one scale."""
+    """What was said against what came, of each kind, all on the scale of what is said now."""
     if isinstance(learned.calibrated, str):
         return [absent("Calibration", learned.calibrated)]
-    bins = [one for each in learned.calibrated for one in (*each.bins, *each.before)]
+    bins = [one for each in learned.calibrated for one in each.bins]
     ends = [end for one in bins for end in (one.said, one.came - one.error, one.came + one.error)]
     far = max([abs(end - 0.5) for end in ends] + [NARROW])
     axis = svg.even([0.5 - far, 0.5 + far], _percent)
@@ -150,6 +150,7 @@ def _calibration(each: Calibrated, axis: svg.Axis) -> Html:
     plot = svg.Plot(x, axis._replace(title="how often it rose"), 250)
     ordered = sorted(each.bins, key=lambda one: one.said)
     said = [one.said for one in ordered]
+    within = [b for b in each.before if axis.holds(b.said) and axis.holds(b.came)]
     low, high = (
         [min(max(b.said + sign * NOISE * b.error, axis.low), axis.high) for b in ordered]
         for sign in (-1, 1)
@@ -157,11 +158,11 @@ def _calibration(each: Calibrated, axis: svg.Axis) -> Html:
     marks = [
         plot.area(said, low, high, f"± {NOISE} standard errors of noise around a perfect word"),
         plot.line([axis.low, axis.high], [axis.low, axis.high], "perfect", "said is what came"),
-        *(plot.point(b.said, b.came, "raw", f"before Platt: {_bin(b)}") for b in each.before),
+        *(plot.point(b.said, b.came, "raw", f"before Platt: {_bin(b)}") for b in within),
         *(plot.point(b.said, b.came, each.kind, _bin(b)) for b in ordered),
     ]
     rows = [(f"{b.said:.4f}", f"{b.came:.4f}", f"{b.error:.4f}", f"{b.rows:,}") for b in ordered]
-    title = f"Calibration of the {each.kind}"
+    title, beyond = f"Calibration of the {each.kind}", len(each.before) - len(within)
     before = [key("before Platt", "raw mark")] if each.before else []
     return picture(
         title,
@@ -171,6 +172,7 @@ def _calibration(each: Calibrated, axis: svg.Axis) -> Html:
         key("a tenth of all", f"{each.kind} mark"),
         *before,
         key(f"± {NOISE} standard errors", "noise"),
+        note=f"{beyond} of {len(each.before)} before Platt lie beyond the axes." if beyond else "",
     )
 
 

@@ -37,6 +37,9 @@ class Axis(NamedTuple):
         """Of the way from its low end to its high one."""
         return (value - self.low) / (self.high - self.low)
 
+    def holds(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
 
 def even(
     values: Iterable[float], written: Callable[[float], str], title: str = "", ticks: int = TICKS
