@@ -16,6 +16,6 @@ class Gate(Section):
     adverse_ppm: int = whole(
         200, "ppm", 0, 100_000, "How far the price goes beyond an order that rested and is filled."
     )
-    drawdown_max_bps: int = whole(
+    drawdown_refused_bps: int = whole(
         2_500, "bps", 1, 10_000, "A deeper fall of equity out of sample is refused."
     )

@@ -142,7 +142,7 @@ def tried(home: Home, loaded: Loaded, of: Artefact) -> None:
 
 
 def rules_of(settings: Settings) -> Rules:
-    return Rules(drawdown_ratio_max=settings.gate.drawdown_max_bps / BPS)
+    return Rules(drawdown_ratio_max=settings.gate.drawdown_refused_bps / BPS)
 
 
 def as_scoped(loaded: Loaded, of: Artefact) -> Loaded:
