@@ -114,7 +114,7 @@ def test_every_look_counts_and_the_same_recipe_again_is_no_other_trial(path: Pat
         trials = research.trials(connection, RUN.family)
         assert trials == (5, 4, {"[1]": 0.1, "[2]": 0.2}, {})
         assert research.trials(connection, "another") == (1, 1, {}, {})
-        assert research.trials(connection, "none") == (0, 0, {})
+        assert research.trials(connection, "none") == (0, 0, {}, {})
 
 
 CHANGES = (
