@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from rrr.backtesting import gate_rules, sharpe
-from rrr.monitoring.blocks import block_length, drawn
 from rrr.backtesting.bootstrap import p_better, superior
 from rrr.backtesting.gate import Case, Verdict, asked_of, in_words, judge, sees_through
 from rrr.backtesting.gate_returns import Ledger, Record, candles_needed, hurdles, smallest_ratio
@@ -21,6 +20,7 @@ from rrr.backtesting.gate_rules import Calibration, Rules, Terms
 from rrr.backtesting.growth import F64
 from rrr.backtesting.sharpe import Moments
 from rrr.backtesting.walk_overfitting import Overfitting, overfitting
+from rrr.monitoring.blocks import block_length, drawn
 from tests.backtesting import gate_worlds
 from tests.backtesting.gate_worlds import SHARED
 
