@@ -11,6 +11,9 @@ from typing import Final
 import msgspec
 
 
+TELLING: Final = 0.02  # of the work: who did less cannot know how long the rest will take
+
+
 class Progress(msgspec.Struct, frozen=True, tag="progress"):
     phase: str  # reading, learning, judging, writing
     epoch: int
@@ -70,6 +73,6 @@ class Course:
                 self.kind,
                 self.fold,
                 self.folds,
-                seconds * (total - done) / made if made else None,
+                seconds * (total - done) / made if made > TELLING * total else None,
             )
         )

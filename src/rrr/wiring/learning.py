@@ -105,9 +105,14 @@ def _about(seconds: float) -> str:
 
 
 def _place(text: str) -> str:
-    """What is told only once where lines stay: the fold and the kind, or all that there is."""
-    parts = [part for part in text.split(", ") if "%" not in part and "left" not in part]
-    return ", ".join(parts) or text
+    """What is told only once where lines stay: the fold and the kind, or all that there is.
+
+    >>> _place("43 %, fold 4 of 8, network, about 6 min left"), _place("page 2%")
+    ('fold 4 of 8 network', 'page')
+    """
+    parts = [part for part in text.split(", ") if not part.endswith((" %", " left"))]
+    words = " ".join(parts).split()
+    return " ".join(word for word in words if not word.endswith("%")) or text
 
 
 async def job_of(
