@@ -10,7 +10,6 @@ from typing import Final
 
 import msgspec
 
-
 TELLING: Final = 0.02  # of the work: who did less cannot know how long the rest will take
 
 
