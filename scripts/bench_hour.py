@@ -223,6 +223,7 @@ def opinions(home: Path, instruments: int) -> Figures:
     """The home's model on so many instruments: its candles, many times over."""
     told = closes(instruments)
     began = time.perf_counter()
+    from rrr.neural_network.abstaining import Terms
     from rrr.neural_network.artefact import load
     from rrr.neural_network.model import Model
 
@@ -230,7 +231,7 @@ def opinions(home: Path, instruments: int) -> Figures:
     artefact = load(folder)
     symbols = tuple(f"{n:02}-USD" for n in range(instruments))
     scope = artefact.scope._replace(symbols=symbols)
-    model = Model(replace(artefact, scope=scope), instruments, scope.timeframe_ms)
+    model = Model(replace(artefact, scope=scope), instruments, scope.timeframe_ms, Terms(0.0))
     model.warm(told[: model.window])
     first = model.meet(told[model.window : model.window + 1])
     ready_s = time.perf_counter() - began

@@ -1,8 +1,11 @@
 """A window has one answer; `python -m tests.neural_network.one_answer` asks a million of them."""
 
+import pytest
+
 from tests.neural_network.one_answer import year
 
 
+@pytest.mark.slow
 def test_a_window_has_one_answer_alone_live_in_batches_and_in_a_backtest() -> None:
     told = year(seed=1, times=420)
     assert told["windows"] > 4_000

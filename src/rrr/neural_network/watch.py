@@ -90,7 +90,7 @@ class Watch:
         self.questions: Final[deque[Question]] = deque()
         self.recalled: dict[int, Question] = {}
         self.since: I64 = np.full(len(learned.conformal), NOWHERE)
-        self.slot, self.began, self.settled = -1, NOWHERE, -1
+        self.slot, self.began = -1, NOWHERE
 
     @property
     def reach(self) -> int:
@@ -120,7 +120,7 @@ class Watch:
             )
         ]
         self.recalled = {one.slot: one for one in memory.questions}
-        self.began, self.settled = state.began, state.slot
+        self.began = state.began
 
     def show(self, shown: Shown) -> list[float]:
         """Settle what this close settles; the score of each instrument, NaN where there is none."""
@@ -134,7 +134,7 @@ class Watch:
             self.rows.clear()  # what lies behind a long silence is not of late
         else:
             self.rows.append(np.where(shown.here[:, None], shown.row, np.float32(nan)))
-        if shown.slot > self.settled and shown.slot % self.every == 0:
+        if shown.slot % self.every == 0:
             self._look()
         if (question := self.recalled.pop(shown.slot, None)) is not None:
             self.questions.append(question)
@@ -154,7 +154,7 @@ class Watch:
         if not self.questions or self.questions[0].slot != shown.slot - self.horizon:
             return unknown
         question = self.questions.popleft()
-        if shown.slot <= self.settled or question.entry is None:
+        if question.entry is None:
             return unknown
         whole = (self.since <= question.slot + 1).tolist()
         outcomes = [
