@@ -152,7 +152,8 @@ def test_an_instrument_with_too_many_holes_is_not_judged_and_the_others_are(
     voice = model(tmp_path)
     told = without(closes(1, WINDOW, holes=0), 1, range(40, 40 + holes))
     signals = voice.meet(told)[-1]
-    assert [signal.instrument for signal in signals] == [0, 1, 2] if heard == 3 else [0, 2]
+    expected = [0, 1, 2] if heard == 3 else [0, 2]
+    assert [signal.instrument for signal in signals] == expected
 
 
 def test_without_a_candle_at_the_close_there_is_no_signal(tmp_path: Path) -> None:
