@@ -13,6 +13,8 @@ from rrr.backtesting.cost_curve import cost_curve
 from rrr.backtesting.gate_case import Bench
 from rrr.backtesting.gate_folds import Folds, folds_of, opinions
 from rrr.backtesting.gate_played import charged, played
+from rrr.backtesting.gate_returns import Ledger, hurdles
+from rrr.backtesting.gate_rules import Rules
 from rrr.backtesting.history import History
 from rrr.backtesting.sharpe import moments
 from rrr.cli import command
@@ -86,6 +88,14 @@ def test_candles_and_forecasts_of_the_holdout_change_not_one_byte_of_the_page(
 
     monkeypatch.setattr("rrr.wiring.model_page.folds_of", other)
     assert drawn(tmp_path, made, panel) == page
+
+
+def test_the_holdout_begins_where_the_gate_says(made: dict[str, Artefact], panel: Panel) -> None:
+    folds, rules = folds_of(made["ridge"], panel), Rules()
+    bounds = rules.held_out_ratio, rules.deflated_min, rules.held_out_min
+    asked = hurdles(folds.ends - folds.begins, Ledger(1, 1, None, 1), *bounds)
+    column = held_out(history_over(panel, MARKET), folds)
+    assert column - folds.begins == asked.deflated.candles
 
 
 def test_the_page_of_a_training_says_what_a_person_must_know_first(
