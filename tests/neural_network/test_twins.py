@@ -35,6 +35,12 @@ def test_late_words_are_the_same_words_and_only_those_of_a_model() -> None:
     assert {one.model for signals in told for one in signals} == {late.model} != {0}
 
 
+def test_no_late_word_comes_early() -> None:
+    late = Delayed(3)
+    told = [words(late.meet(turn(hour, hour + 1))) for hour in range(5)]
+    assert told == [[], [], [], [(0, 1)], [(0, 2)]]
+
+
 def test_silence_is_late_too() -> None:
     late = Delayed(1)
     late.meet(turn(0, 5))
