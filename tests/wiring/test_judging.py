@@ -184,3 +184,5 @@ def test_a_training_counts_when_it_is_shown_and_its_gate_counts_no_recipe_again(
     assert house.ask("SELECT * FROM trials WHERE family LIKE 'holdout%'") == []
     said = house.gate("ridge", "--json")
     assert (said.told["tried"], said.told["looks"]) == (21 + 2, 1)
+    fewer = house.gate("ridge", "--json", "--set", "gate.prior_trials=0")
+    assert (fewer.told["tried"], fewer.told["looks"]) == (2, 2)
