@@ -15,7 +15,7 @@ from rrr.neural_network.features import BLOCK, CLIP, F32, FEATURES, WINDOW, feat
 from rrr.neural_network.panel import NUMBERS, Panel
 from tests.neural_network.markets import panel
 
-MARKET = [name.startswith("market_") for name in FEATURES]
+MARKET = [name.startswith(("market_", "leader_")) for name in FEATURES]
 OWN = [not of_all for of_all in MARKET]
 Make = Callable[[Panel], F32]
 

@@ -138,9 +138,12 @@ def _unheard(_epoch: int, _ic: float) -> None:
 
 
 def _sample(panel: Panel, times: int, seed: int) -> Panel:
-    """The instruments that have most candles, over a stretch whose place chance says."""
+    """The leader and those with most candles, over a stretch whose place chance says."""
     times = min(times, panel.times)
     first = int(np.random.default_rng(seed).integers(0, panel.times - times + 1))
     cut = panel.cut(first, first + times)
-    most = np.sort(np.argsort(-cut.there.sum(axis=1), kind="stable")[:INSTRUMENTS])
-    return replace(cut, **{name: getattr(cut, name)[most] for name in (*NUMBERS, "there")})
+    candles = cut.there.sum(axis=1)
+    candles[panel.leader] = times + 1
+    most = np.sort(np.argsort(-candles, kind="stable")[:INSTRUMENTS])
+    columns = {name: getattr(cut, name)[most] for name in (*NUMBERS, "there")}
+    return replace(cut, **columns, leader=most.tolist().index(panel.leader))

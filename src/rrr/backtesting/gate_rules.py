@@ -16,6 +16,7 @@ import numpy as np
 from rrr.backtesting import break_even, sharpe
 from rrr.backtesting.gate_returns import Hurdles, Record
 from rrr.backtesting.growth import F64
+from rrr.neural_network.folding import HELD_OUT
 
 Asked: TypeAlias = Literal["≥", "≤", ">", "<"]
 
@@ -35,7 +36,7 @@ class Rules:
 
     deflated_min: float = 0.95
     held_out_min: float = 0.80
-    held_out_ratio: float = 0.30
+    held_out_ratio: float = HELD_OUT
     better_p_max: float = 0.10
     twins_passed_ratio_max: float = 0.02
     ece_max: float = 0.02

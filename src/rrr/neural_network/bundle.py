@@ -17,9 +17,9 @@ from . import judging
 from .asking import asked, served
 from .evidence import Evidence, judge
 from .features import FEATURES, WINDOW
-from .folding import Parts
+from .folding import Parts, shown
 from .job import Job, sources
-from .judging import rounded, shared
+from .judging import DECIMALS, rounded, shared
 from .labels import F64, Split
 from .report import report
 from .study import Lessons
@@ -56,7 +56,8 @@ def bundles(done: Studied) -> list[Bundle]:
         for kind in job.kinds
     }
     table = judging.ic_table(means, job.panel, done.folds, job.horizon)
-    traded = {kind: table[kind][str(job.horizon)] for kind in job.kinds}
+    may = shown(done.folds) if job.full else 0
+    traded = {kind: table[kind][str(job.horizon)][:may] for kind in job.kinds}
     serves = judging.simplest_unbeaten(traded) if job.full else job.kinds[0]
     made, (training, recipes) = [], (job.recipe(), job.recipes())
     for kind in job.kinds:
@@ -64,7 +65,7 @@ def bundles(done: Studied) -> list[Bundle]:
         said = asked(served(network), done.given.x, done.parts.validation)
         truth = y[:, done.parts.validation]
         evidence = judge(said, truth, job.horizon)
-        told = {
+        told: dict[str, Any] = {
             "recipe": recipes[kind],
             "training": training,
             "kind": kind,
@@ -80,7 +81,9 @@ def bundles(done: Studied) -> list[Bundle]:
             figures |= {"ic": table}
             told |= {"folds": _folds(done, kind), "trials": len(job.kinds)}
         metrics = figures["evidence"]
-        manifest = told | _common(job) | {"metrics": metrics}
+        if job.full:  # what it showed last lies in the holdout
+            metrics = metrics | _shown(told["folds"][:may])
+        manifest = told | _common(job) | {"metrics": metrics, "folds_shown": may}
         page = report(job, done.parts, done.taught, evidence, manifest, figures)
         files = _files(done, kind, said, truth) | {
             "metrics.json": _json(figures),
@@ -121,14 +124,17 @@ def _figures(done: Studied, kind: str, said: F64, truth: F64, evidence: Evidence
         "evidence": rounded(asdict(evidence)),
         "labels_taught": done.taught,
         "coverage": judging.coverage(said, truth, rows, horizon),
-        "curves": done.final[kind, False]["curves"].round(judging.DECIMALS).tolist(),
+        "curves": done.final[kind, False]["curves"].round(DECIMALS).tolist(),
     }
     if pieces := done.walked.get((kind, False), ()):
-        falls = np.mean([piece["importance"] for piece in pieces], axis=0)
-        figures["calibration_bins"] = judging.fold_bins(pieces, done.given.y, done.folds)
+        may = shown(done.folds)
+        falls = np.mean([piece["importance"] for piece in pieces[:may]], axis=0)
+        figures["calibration_bins"] = judging.fold_bins(
+            pieces[:may], done.given.y, done.folds[:may]
+        )
         figures["importance"] = rounded(dict(zip(FEATURES, falls.tolist(), strict=True)))
         figures["importance_folds"] = [
-            piece["importance"].round(judging.DECIMALS).tolist() for piece in pieces
+            piece["importance"].round(DECIMALS).tolist() for piece in pieces
         ]
     return figures
 
@@ -150,8 +156,8 @@ def _folds(done: Studied, kind: str) -> list[dict[str, Any]]:
                 "slope": slope,
                 "intercept": intercept,
                 "bps_per_unit": bps,
-                "ic": round(shown.ic, judging.DECIMALS),
-                "ic_error": round(shown.ic_error, judging.DECIMALS),
+                "ic": round(shown.ic, DECIMALS),
+                "ic_error": round(shown.ic_error, DECIMALS),
                 "rows": shown.rows,
                 "twin": {
                     "slope": twin_slope,
@@ -161,6 +167,13 @@ def _folds(done: Studied, kind: str) -> list[dict[str, Any]]:
             }
         )
     return told
+
+
+def _shown(folds: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The mean IC of these tests, and its error."""
+    errors = [each["ic_error"] for each in folds]
+    mean, error = np.mean([each["ic"] for each in folds]), np.linalg.norm(errors) / len(folds)
+    return {"ic": round(float(mean), DECIMALS), "ic_error": round(float(error), DECIMALS)}
 
 
 def _files(done: Studied, kind: str, said: F64, truth: F64) -> dict[str, bytes]:

@@ -23,7 +23,15 @@ from .trees import TREES, ensemble, grow
 
 LAGS: Final = (1, 2)
 OF_ONE_CANDLE: Final = (
-    *("return_1", "range", "close_in_range", "volume", "market_return_1", "hole"),
+    *(
+        "return_1",
+        "range",
+        "close_in_range",
+        "volume",
+        "market_return_1",
+        "leader_return_1",
+        "hole",
+    ),
 )
 PLACES: Final = (  # rows back, number of the feature
     *((0, number) for number in range(len(FEATURES))),

@@ -4,7 +4,7 @@ Returns become whole numbers first, so every sum over a window is exact however 
 cut, and running sums may even wrap: what is left of 2⁶⁴ is right. After the sums come only the
 operations that IEEE 754 rounds the same everywhere (+ − × ÷ √), one element at a time. So a row has
 the same bits made for one time or for a year, for one instrument or fifty; only the columns named
-`market_…` look at the other instruments, all of the panel that have a candle.
+`market_…` and `leader_…` look at other instruments: all that have a candle, the panel's leader.
 
 A return from or to a candle that is not there is 0, is counted in no mean, and is told in `hole`.
 Prices and volumes of different instruments meet only as ratios. All is clipped to ±6, NaN-free.
@@ -21,10 +21,11 @@ from .panel import I64, Panel
 F32: TypeAlias = NDArray[np.float32]
 F64: TypeAlias = NDArray[np.float64]
 
-FEATURES_VERSION: Final = 1
+FEATURES_VERSION: Final = 2
 SPANS: Final = (1, 2, 4, 8, 16, 32)
 AVERAGES: Final = ((4, 16), (8, 32), (24, 96))
 NORMAL: Final = 32  # returns that tell how large a return is normal
+LED: Final = (1, 4)
 REGIMES: Final = ((1, 48), (1, 96), (4, 96))  # lag, over how many returns
 FEATURES: Final = (
     *(f"return_{n}" for n in SPANS),
@@ -39,6 +40,7 @@ FEATURES: Final = (
     *(f"market_return_{n}" for n in (1, 4, 16)),
     *(f"market_lag_{lag}_{n}" for lag, n in REGIMES),
     "market_turn",
+    *(f"leader_return_{n}" for n in LED),
     "hole",
 )
 WINDOW: Final = NORMAL + max(lag + n for lag, n in REGIMES)  # candles, the last one included
@@ -85,7 +87,7 @@ def _columns(panel: Panel) -> dict[str, F64]:
     long, n = _over(moves.returns, 8), 96
     wild = 8 * np.maximum(_over(moves.returns**2, n), 1)
     made["variance_ratio"] = (_over(long**2, n) / wild - 1) * 2
-    return made | _regimes(pulse, moves.known)
+    return made | _regimes(pulse, moves.known) | _led(pulse[panel.leader], pulse.shape)
 
 
 def unit_returns(panel: Panel, horizon: int) -> F64:
@@ -183,6 +185,12 @@ def _regimes(pulse: I64, known: I64) -> dict[str, F64]:
     lag, n = REGIMES[0]
     regime = made[f"market_lag_{lag}_{n}"]
     return made | {"market_turn": regime / (1 + np.abs(regime)) * (pulse / FINE)}
+
+
+def _led(pulse: I64, shape: tuple[int, ...]) -> dict[str, F64]:
+    """What the leader did, told to all."""
+    moved = {n: _over(pulse[np.newaxis], n) / (np.sqrt(n) * FINE) for n in LED}
+    return {f"leader_return_{n}": np.broadcast_to(each, shape) for n, each in moved.items()}
 
 
 def _score(products: I64, count: I64) -> F64:

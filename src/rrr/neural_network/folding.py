@@ -5,6 +5,7 @@ share a candle, and `horizon` candles more lie between them. A twin learns from 
 labels were shuffled in blocks of time: what is left of its skill is luck and leaks.
 """
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from .labels import F64, LOOKBACK, Spans, Split, embargo, returns
 from .panel import Panel
 from .splits import FIRST, Rows, stretches, walk_forward
 
+HELD_OUT: Final = 0.30  # of all tests, the last: the gate's holdout, that nobody else looks at
 BLOCK_MIN: Final = 64  # rows that keep their order in a twin's labels, …
 BLOCK_HORIZONS: Final = 4  # … and at least so many horizons, …
 BLOCKS_MIN: Final = 8  # … but no fewer blocks than these
@@ -51,6 +53,18 @@ def parted(panel: Panel, horizon: int, folds: int) -> tuple[Parts, ...]:
     return tuple(
         Parts(piece(each.training), piece(each.validation), piece(each.test)) for each in walked
     )
+
+
+def shown(folds: Sequence[Parts]) -> int:
+    """How many of the first tests end before the holdout; the first may always be seen.
+
+    >>> fold = [Parts(range(1), range(1), range(n, n + 100)) for n in range(0, 800, 100)]
+    >>> shown(fold)
+    5
+    """
+    first, last = folds[0].test.start, folds[-1].test.stop
+    begins = last - (last - first) * HELD_OUT
+    return max(sum(parts.test.stop <= begins for parts in folds), 1)
 
 
 def halves(rows: range, horizon: int) -> tuple[range, range]:

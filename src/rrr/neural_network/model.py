@@ -25,7 +25,7 @@ from .calibration import probabilities
 from .conformal import Interval
 from .features import F32, F64, FEATURES, STEPS, features, unit_returns
 from .features import WINDOW as LOOKBACK
-from .panel import I64, Mask, Panel, panel_of
+from .panel import I64, Mask, Panel, leader_of, panel_of
 from .strategies.strategy import SILENT
 from .watch import Memory, Shown, Watch
 from .word import REASONS, weighed
@@ -55,7 +55,8 @@ class Model:
         self.abstained: Final[Counter[Reason]] = Counter()
         self.disbelieved = Reason.NONE  # why it wished to be flat at the last close
         self.told: list[tuple[Close, list[Opinion]]] = []  # of the last closes, if it is watched
-        self.known = self.nothing = panel_of((), instruments, timeframe_ms)
+        leader = leader_of(artefact.scope.symbols)
+        self.known = self.nothing = panel_of((), instruments, timeframe_ms, leader)
         learned = len(artefact.scope.symbols), artefact.scope.timeframe_ms
         if learned != (instruments, timeframe_ms):
             raise ModelBroken(
@@ -99,8 +100,7 @@ class Model:
     def thought(self, closes: Sequence[Close]) -> "Thought":
         """What the closes alone make of the last of them; nothing of it is remembered."""
         *before, last = self._runs(closes)[-1]
-        panel = panel_of([*before, last], self.known.instruments, self.known.timeframe_ms)
-        panel = panel.cut(-WINDOW)
+        panel = self._panel([*before, last]).cut(-WINDOW)
         return self._thought([last], panel, features(panel))
 
     def recall(self, memory: Memory) -> None:
@@ -124,10 +124,14 @@ class Model:
         """All that the opinions at these closes depend on."""
         if self.known.times and self._silent(int(self.known.opened_at_ms[-1]), run[0]):
             self.known = self.nothing
-        new = panel_of(run, self.known.instruments, self.known.timeframe_ms)
+        new = self._panel(run)
         panel = self.known.then(new)
         self.known = panel.cut(-WINDOW)
         return panel.cut(-(new.times + WINDOW - 1))
+
+    def _panel(self, closes: Sequence[Close]) -> Panel:
+        known = self.known
+        return panel_of(closes, known.instruments, known.timeframe_ms, known.leader)
 
     def _thought(self, run: Sequence[Close], panel: Panel, rows: F32) -> "Thought":
         """What the closes alone make of it: live and in a backtest these are the same bits."""

@@ -5,7 +5,7 @@ first close to the last. Where no candle is `there`, all its numbers are 0 and n
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -21,6 +21,8 @@ Mask: TypeAlias = NDArray[np.bool_]
 
 NUMBERS: Final = ("open", "high", "low", "close", "volume")
 COLUMNS: Final = (*NUMBERS, "there", "opened_at_ms")
+ABOUT: Final = ("timeframe_ms", "leader")
+LEADER: Final = "BTC"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +35,7 @@ class Panel:
     there: Mask
     opened_at_ms: I64  # (times,)
     timeframe_ms: int
+    leader: int = 0  # the instrument that others may follow; no part of the candles
 
     @property
     def instruments(self) -> int:
@@ -52,7 +55,7 @@ class Panel:
             return self if self.times else later
         ends, begins = int(self.opened_at_ms[-1]) + self.timeframe_ms, int(later.opened_at_ms[0])
         assert ends <= begins, "The later panel begins after this one."
-        hole = _blank(self.instruments, ends, begins, self.timeframe_ms)
+        hole = _blank(self.instruments, ends, begins, self.timeframe_ms, self.leader)
         parts = (self, hole, later)
         return self._made(
             {name: np.concatenate([getattr(p, name) for p in parts], axis=-1) for name in COLUMNS}
@@ -68,25 +71,37 @@ class Panel:
     def save(self, path: Path) -> None:
         """Columns only: no pickle."""
         with path.open("wb") as file:
-            np.savez(file, **{name: getattr(self, name) for name in (*COLUMNS, "timeframe_ms")})
+            np.savez(file, **{name: getattr(self, name) for name in (*COLUMNS, *ABOUT)})
 
     @classmethod
     def load(cls, path: Path) -> "Panel":
         with np.load(path, allow_pickle=False) as kept:
-            columns = {name: kept[name] for name in COLUMNS}
-            return cls(**columns, timeframe_ms=int(kept["timeframe_ms"]))
+            columns: dict[str, Any] = {name: kept[name] for name in COLUMNS}
+            return cls(**columns, **{name: int(kept[name]) for name in ABOUT})
 
     def _made(self, columns: dict[str, Any]) -> "Panel":
-        return Panel(**columns, timeframe_ms=self.timeframe_ms)
+        return Panel(**columns, timeframe_ms=self.timeframe_ms, leader=self.leader)
 
 
-def panel_of(closes: Iterable[Close], instruments: int, timeframe_ms: int) -> Panel:
+def leader_of(symbols: Sequence[str]) -> int:
+    """Which of them the others may follow.
+
+    >>> leader_of(["ADA-USD", "BTC-USD", "ETH-USD"]), leader_of(["ADA-USD", "ETH-USD"])
+    (1, 0)
+    """
+    bases = [symbol.partition("-")[0] for symbol in symbols]
+    return bases.index(LEADER) if LEADER in bases else 0
+
+
+def panel_of(
+    closes: Iterable[Close], instruments: int, timeframe_ms: int, leader: int = 0
+) -> Panel:
     """The closes, the oldest first, on their grid."""
     closes = list(closes)
     if not closes:
-        return _blank(instruments, 0, 0, timeframe_ms)
+        return _blank(instruments, 0, 0, timeframe_ms, leader)
     begins, ends = closes[0].opened_at_ms, closes[-1].opened_at_ms + timeframe_ms
-    panel = _blank(instruments, begins, ends, timeframe_ms)
+    panel = _blank(instruments, begins, ends, timeframe_ms, leader)
     rows = np.fromiter(
         chain.from_iterable(
             (close.opened_at_ms, *one) for close in closes for one in close.candles
@@ -103,10 +118,12 @@ def panel_of(closes: Iterable[Close], instruments: int, timeframe_ms: int) -> Pa
     return panel
 
 
-def _blank(instruments: int, begins_ms: int, ends_ms: int, timeframe_ms: int) -> Panel:
+def _blank(instruments: int, begins_ms: int, ends_ms: int, timeframe_ms: int, leader: int) -> Panel:
     """All holes, opening from `begins_ms` to before `ends_ms`."""
     opened = np.arange(begins_ms, ends_ms, timeframe_ms, dtype=np.int64)
     shape = instruments, len(opened)
-    numbers: dict[str, I64] = {name: np.zeros(shape, np.int64) for name in NUMBERS}
+    numbers: dict[str, Any] = {name: np.zeros(shape, np.int64) for name in NUMBERS}
     there = np.zeros(shape, np.bool_)
-    return Panel(**numbers, there=there, opened_at_ms=opened, timeframe_ms=timeframe_ms)
+    return Panel(
+        **numbers, there=there, opened_at_ms=opened, timeframe_ms=timeframe_ms, leader=leader
+    )

@@ -29,7 +29,6 @@ def report(
 ) -> str:
     """`taught`: how many labels it learned from; the rest is what the files will hold."""
     panel, gap = job.panel, embargo(job.horizon)
-    word = f"{evidence.weight_ratio:.0%} of full conviction"
     return f"""\
 A model ({manifest["kind"]}) for {job.market}: {", ".join(job.symbols)}
 
@@ -45,12 +44,24 @@ Whether it earns anything, and more than simpler rules do, this page does not sa
   it sees        {len(FEATURES)} features of {STEPS} candles, each made of the last {WINDOW}
   seed           {job.seed}
 
+{_shown(evidence, manifest)}
+{_curve(job, figures["curves"])}{_walk(manifest, figures)}"""
+
+
+def _shown(evidence: Evidence, manifest: Mapping[str, Any]) -> str:
+    if manifest["full"]:
+        ic, error = (manifest["metrics"][name] for name in ("ic", "ic_error"))
+        tests = manifest["folds_shown"]
+        return f"""\
+  IC             {ic:+.4f} ± {error:.4f} (one standard error), the mean of {tests} tests
+  kept back      the tests after them, and what it showed last, for `rrr models gate`"""
+    word = f"{evidence.weight_ratio:.0%} of full conviction"
+    return f"""\
   IC             {evidence.ic:+.4f} ± {evidence.ic_error:.4f} (one standard error: labels overlap,
                  instruments move together, and so these count as {evidence.rows_effective:,.0f})
   its word       {word}: the IC beyond its error, over {FULL_IC}
                  {_verdict(evidence)}
-  probability    {_probability(manifest["calibration"])}
-{_curve(job, figures["curves"])}{_walk(manifest, figures)}"""
+  probability    {_probability(manifest["calibration"])}"""
 
 
 def _probability(calibration: Mapping[str, Any]) -> str:
@@ -63,8 +74,8 @@ def _probability(calibration: Mapping[str, Any]) -> str:
 
 
 def _curve(job: Job, curves: Sequence[Any]) -> str:
-    if not curves:
-        return ""
+    if not curves or (job.full and not job.patience):
+        return ""  # of a full training it is the holdout's
     chosen = "the last one counts; no epoch is chosen"
     where = "the candles that judge"
     if job.patience:
@@ -80,15 +91,16 @@ def _walk(manifest: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
     """What the folds showed."""
     if not manifest["full"]:
         return ""
+    may = manifest["folds_shown"]
     rows = "".join(
         f"  {_utc(each['begins_ms'])}  {each['ic']:+.4f} ± {each['ic_error']:.4f}"
         f"  {_stars(each['ic'])}".rstrip()
         + "\n"
-        for each in manifest["folds"]
+        for each in manifest["folds"][:may]
     )
     kinds = "".join(
         f"  {kind:<10}"
-        + "".join(f"  {ahead:>3}: {np.mean(ics):+.4f}" for ahead, ics in by.items())
+        + "".join(f"  {ahead:>3}: {np.mean(ics[:may]):+.4f}" for ahead, ics in by.items())
         + "\n"
         for kind, by in figures["ic"].items()
     )
@@ -96,7 +108,7 @@ def _walk(manifest: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
     features = "".join(f"  {name:<18}{fall:+.4f}\n" for name, fall in worth)
     return (
         f"\n  a test from        IC, of what was learned before it\n{rows}"
-        f"\n  mean IC of all tests, by kind and by candles ahead\n{kinds}"
+        f"\n  mean IC of these tests, by kind and by candles ahead\n{kinds}"
         f"\n  feature           fall of the IC when it comes from other times\n{features}"
     )
 

@@ -36,7 +36,7 @@ from rrr.database.sessions import key_of
 from rrr.monitoring.words import count, stamp
 from rrr.neural_network import registry
 from rrr.neural_network.artefact import Artefact
-from rrr.neural_network.panel import Panel, panel_of
+from rrr.neural_network.panel import Panel, leader_of, panel_of
 from rrr.neural_network.strategies.champion import Champion
 from rrr.neural_network.terms import terms_of
 from rrr.trading.engine.opening import core_hash
@@ -235,7 +235,7 @@ def _history(market: Market, of: Artefact) -> History:
     begins_ms, ends_ms = int(data["begins_ms"]), int(data["ends_ms"])
     wanted = max((market.begins_ms - begins_ms) // step_ms + 1, 1)
     symbols = tuple(one.spec.symbol for one in market.instruments)
-    panel = panel_of(market.history(wanted), len(symbols), step_ms)
+    panel = panel_of(market.history(wanted), len(symbols), step_ms, leader_of(symbols))
     first, last = np.searchsorted(panel.opened_at_ms, (begins_ms, ends_ms)).tolist()
     panel = panel.cut(first, last)
     if symbols != of.scope.symbols or panel.digest() != data["digest"]:

@@ -13,7 +13,7 @@ from rrr.data_pipeline.market import Market
 from rrr.monitoring.notes import Note
 from rrr.neural_network.artefact import Artefact
 from rrr.neural_network.job import FOLDS, NETS, Job, needed
-from rrr.neural_network.panel import panel_of
+from rrr.neural_network.panel import leader_of, panel_of
 from rrr.neural_network.training import Progress, train
 from rrr.wiring.beginning import market_of
 from rrr.wiring.judging import tried
@@ -135,8 +135,8 @@ def _job(market: Market, settings: Settings, full: bool, lately: Sequence[Close]
             f" {least:,} are needed.",
             "--from leaves history before it; or ask for --signals baseline.",
         )
-    panel = panel_of(closes, len(market.instruments), market.timeframe_ms)
     symbols = tuple(one.spec.symbol for one in market.instruments)
+    panel = panel_of(closes, len(symbols), market.timeframe_ms, leader_of(symbols))
     return Job(
         panel,
         symbols,

@@ -6,7 +6,7 @@ as the strategy looks at them. Many closes at once are one question.
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -150,6 +150,6 @@ class Together:
         """A window in which nobody traded."""
         step, shape = self.known.timeframe_ms, (self.known.instruments, self.window)
         opened = np.arange(until_ms - self.window * step, until_ms, step, dtype=np.int64)
-        numbers = {name: np.zeros(shape, np.int64) for name in NUMBERS}
+        numbers: dict[str, Any] = {name: np.zeros(shape, np.int64) for name in NUMBERS}
         there = np.zeros(shape, np.bool_)
         return Panel(**numbers, there=there, opened_at_ms=opened, timeframe_ms=step)
