@@ -149,9 +149,11 @@ class House:
             return connection.execute(sql, parameters).fetchall()
 
     def says(self, session: int = 1) -> Said:
-        """All that a session came to, less what tells one life of the process from another."""
+        """All that its principal came to, less what tells one life of a process from another."""
         return {
-            table: self.ask(f"SELECT {columns} FROM {table} WHERE session = ?", session)
+            table: self.ask(
+                f"SELECT {columns} FROM {table} WHERE session = ? AND book = 0", session
+            )
             for table, columns in SAYS.items()
         }
 

@@ -27,7 +27,13 @@ from rrr.neural_network.strategies.strategy import Strategy
 
 EPOCH: Final = date(1970, 1, 1).toordinal()
 DIGEST: Final = 16  # characters of a day's digest that are kept
-IDLE: Final = ("speed", "guard.", "logs.", "gate.", "shadows.")  # what decides nothing in a backtest
+IDLE: Final = (
+    "speed",
+    "guard.",
+    "logs.",
+    "gate.",
+    "shadows.",
+)  # what decides nothing in a backtest
 OF_THE_FAMILY: Final = (
     *("market", "address", "replay", "symbols", "timeframe", "from", "to", "candles", "signals"),
 )

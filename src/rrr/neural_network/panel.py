@@ -76,8 +76,7 @@ class Panel:
     @classmethod
     def load(cls, path: Path) -> "Panel":
         with np.load(path, allow_pickle=False) as kept:
-            columns: dict[str, Any] = {name: kept[name] for name in COLUMNS}
-            return cls(**columns, **{name: int(kept[name]) for name in ABOUT})
+            return cls(*(kept[name] for name in COLUMNS), *(int(kept[name]) for name in ABOUT))
 
     def _made(self, columns: dict[str, Any]) -> "Panel":
         return Panel(**columns, timeframe_ms=self.timeframe_ms, leader=self.leader)
