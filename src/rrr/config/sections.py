@@ -267,13 +267,12 @@ class Train(Section):
         "After so many that were no better it stops and keeps the best; 0: it learns them all.",
     )
     minutes_max: int = whole(30, "minutes", 1, 1_440, "A training that takes longer is given up.")
-    every_hours: int | None = Field(
+    every_hours: Annotated[int, Field(ge=0, le=100_000)] | None = setting(
         None,
-        ge=0,
-        le=100_000,
-        description="Another model is made after so long, or once it drifted; 0: never, none: a"
-        " day, of an exchange's candles of an hour or more.",
-        json_schema_extra={"unit": "hours", "allowed": "a whole number from 0 to 100000"},
+        "hours",
+        "a whole number from 0 to 100000",
+        "Another model is made after so long, or once it drifted; 0: never, none: a day, of an"
+        " exchange's candles of an hour or more.",
     )
     gap_hours: int = whole(
         6, "hours", 1, 100_000, "The least time between two trainings, whatever drifts or fails."

@@ -54,12 +54,15 @@ class Companion(Protocol):
 class Silent:
     """Says nothing and remembers nothing; what others have in common."""
 
-    memory = "{}"
     window = 0
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.model = int.from_bytes(sha256(f"shadow 1 {name}".encode()).digest()[:6], "big") or 1
+
+    @property
+    def memory(self) -> str:
+        return "{}"
 
     def meet(self, turn: Turn) -> list[Signal]:
         self.show(turn)
