@@ -280,7 +280,7 @@ class Train(Section):
 
 
 class Shadows(Section):
-    """Paper books beside the principal one: what luck, holding and noise make of the same market."""
+    """Paper books beside the principal: what luck, holding and noise make of the same market."""
 
     enabled: bool | None = setting(
         None,
