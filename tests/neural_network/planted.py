@@ -56,7 +56,6 @@ class World:
     mean: Callable[[Known, int], F64]  # of the next move, known at this time: (instruments,)
     floor: float | None = None  # of capture, by the mean of three networks
     blind: bool = False  # no feature tells of regimes
-    told: bool = False  # one feature more tells of the leader
 
 
 class Market(NamedTuple):
@@ -202,7 +201,6 @@ WORLDS: Final = {
     "memory": World(memory, 0.90),
     "momentum": World(momentum, 0.92),
     "leader": World(leader, 0.82),
-    "leader told": World(leader, 0.82, told=True),
     "volume": World(volume, 0.65),
     "regime blind": World(regime, blind=True),
     "regime": World(regime, 0.75),
@@ -235,8 +233,6 @@ def lessons(world: World, made: Market) -> Lessons:
     x, y = features(made.panel), labels(made.panel, HORIZON)[:, WINDOW - 1 :]
     if world.blind:
         x[:, :, [FEATURES.index(name) for name in REGIMES]] = 0
-    if world.told:  # by the column of holes, of which there are none
-        x[:, :, FEATURES.index("hole")] = x[0, :, FEATURES.index("return_1")]
     rows = range(STEPS - 1, x.shape[1] - HORIZON)
     end, first = int(TEACH * len(rows)), int((1 - JUDGE) * len(rows))
     parts = Split(rows[: end - embargo(HORIZON)], rows[first:])
