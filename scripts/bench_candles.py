@@ -7,7 +7,7 @@ agree with one that is not.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -87,7 +87,7 @@ class Candles:
 def made(candles: int, instruments: int = 1, step_ms: int = MINUTE_MS) -> Candles:
     """The same numbers make the same candles."""
     shape = instruments, candles
-    numbers = {name: np.empty(shape, np.int64) for name in NUMBERS[:4]}
+    numbers: dict[str, Any] = {name: np.empty(shape, np.int64) for name in NUMBERS[:4]}
     for number in range(instruments):
         for name, column in zip(NUMBERS, _walk(candles, SEED + number, step_ms), strict=False):
             numbers[name][number] = column

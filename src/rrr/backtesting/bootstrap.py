@@ -13,9 +13,9 @@ from typing import Final
 
 import numpy as np
 
-from rrr.monitoring.blocks import F64, block_length, drawn
 from rrr.backtesting.nulls import CELLS, DRAWS
 from rrr.backtesting.sharpe import STILL
+from rrr.monitoring.blocks import F64, block_length, drawn
 
 
 def p_better(mine: F64, theirs: F64, *, draws: int = DRAWS, seed: int = 1) -> F64:

@@ -6,7 +6,7 @@ is. Prices keep their points; volumes are added up.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +62,7 @@ def holes(instruments: int, begins_ms: int, ends_ms: int, step_ms: int) -> Panel
             " for.",
             "Shorten it with --from and --to, choose a longer --timeframe or fewer --symbols.",
         )
-    numbers: dict[str, I64] = {name: np.zeros((instruments, times), np.int64) for name in NUMBERS}
+    numbers: dict[str, Any] = {name: np.zeros((instruments, times), np.int64) for name in NUMBERS}
     return Panel(
         **numbers,
         there=np.zeros((instruments, times), np.bool_),

@@ -13,13 +13,13 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from rrr.backtesting import performance
-from rrr.monitoring.blocks import block_length, drawn
 from rrr.backtesting.growth import F64, Daily
 from rrr.backtesting.nulls import CELLS, DRAWS, RUIN, equity_before
 from rrr.backtesting.performance import DAYS_MIN, YEARLY
 from rrr.backtesting.result import Result
 from rrr.backtesting.sharpe import STILL
 from rrr.backtesting.trades import Trades
+from rrr.monitoring.blocks import block_length, drawn
 from rrr.neural_network.panel import I64
 
 SHARES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)  # of the bands

@@ -14,11 +14,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from rrr.monitoring.blocks import drawn
 from rrr.backtesting.growth import F64
 from rrr.backtesting.history import History
 from rrr.backtesting.hold import known
 from rrr.backtesting.montecarlo import memory
+from rrr.monitoring.blocks import drawn
 from rrr.neural_network.panel import I64, Panel
 
 PRICE_MAX: Final = 1 << 53  # points: beyond, not every price is a float

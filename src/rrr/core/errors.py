@@ -4,7 +4,7 @@
       UsageError             2   the command line asks for something that does not exist
       Different              3   a replay does not match its journal
       NotArmed               4   live trading is asked for and something is missing
-      NotProven              5   a gate refused a model, or what only a proven one may is asked of it
+      NotProven              5   a gate refused a model, or only a proven one may do what is asked
       DataError             65   recorded market data is wrong: the row is named
       NotFound              66   a file, a symbol, a session that is not there
       Unavailable           69   nobody answers: no daemon runs

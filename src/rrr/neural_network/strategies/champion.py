@@ -26,7 +26,11 @@ class Champion(Strategy):
     entry: ClassVar[Literal["take", "maker"]] = "maker"
     together: ClassVar[bool] = True
     usual: ClassVar[Mapping[str, str]] = MappingProxyType(
-        {"policy.stop_bps": "3000", "policy.target_bps": "100000"}
+        {
+            "policy.stop_bps": "3000",
+            "policy.target_bps": "100000",
+            "policy.conviction_min_bps": "1",  # of fifty coins each has a fiftieth
+        }
     )
 
     weekday: int = 1  # the UTC day on which it looks: 1 is Monday, 7 Sunday
