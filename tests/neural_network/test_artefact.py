@@ -25,14 +25,13 @@ from rrr.neural_network.artefact import (
     Artefact,
     clear,
     find,
+    foreign,
     load,
-    newest,
     set_aside,
     sweep,
     write,
 )
 from rrr.neural_network.features import FEATURES, FEATURES_VERSION, STEPS, WINDOW
-from tests.builders import HOUR, START
 from tests.neural_network.markets import known, manifest, scope, trained
 
 RECIPE = "0123456789ab" + "c" * 52
@@ -228,24 +227,6 @@ def test_a_network_that_keeps_weights_outside_itself_is_refused(tmp_path: Path) 
         trained(tmp_path, outside.SerializeToString())
 
 
-def test_of_the_models_of_a_scope_the_one_that_knows_the_latest_candles_is_newest(
-    tmp_path: Path,
-) -> None:
-    def learned(ends: int, **changes: Any) -> Artefact:
-        data = {"digest": "d", "begins_ms": START, "ends_ms": START + ends * HOUR}
-        return trained(tmp_path, f"{ends}".encode(), data=data, **changes)
-
-    assert newest(tmp_path / "none", scope()) is None
-    latest = learned(50)
-    for ends in range(20):
-        learned(ends)
-    other = learned(99, market="kraken"), learned(99, timeframe_ms=60_000)
-    learned(99, symbols=["BTC-USD"])
-    assert newest(tmp_path, scope()) == latest
-    assert newest(tmp_path, other[0].scope) == other[0]
-    assert newest(tmp_path, scope(symbols=("ETH-USD",))) is None
-
-
 def test_a_recipe_that_only_begins_like_another_is_not_it(tmp_path: Path) -> None:
     made(tmp_path)
     assert find(tmp_path, RECIPE[:12] + "d" * 52) is None
@@ -257,8 +238,10 @@ def test_a_model_of_another_version_is_left_in_peace(tmp_path: Path) -> None:
     forged(folder, said(folder, features_version=FEATURES_VERSION + 1))
     with pytest.raises(ModelBroken, match="other features"):
         load(folder)
-    assert newest(tmp_path, scope()) is None
+    old = {"format": 1, "files": {}, "market": "simulated", "features": ["return_1"]}
+    forged(trained(tmp_path, b"another").folder, json.dumps(old).encode())
     assert clear(tmp_path) == []
+    assert all(foreign(path) for path in tmp_path.iterdir())
 
 
 def test_damaged_models_are_set_aside_with_a_word_and_whole_ones_stay(tmp_path: Path) -> None:
@@ -267,7 +250,7 @@ def test_damaged_models_are_set_aside_with_a_word_and_whole_ones_stay(tmp_path: 
     (told,) = clear(tmp_path)
     assert NETWORK in told.what
     assert f"damaged-{damaged.name}" in told.advice
-    assert newest(tmp_path, scope()) == whole
+    assert find(tmp_path, RECIPE) == whole
     assert clear(tmp_path) == []
 
 

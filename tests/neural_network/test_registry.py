@@ -1,6 +1,7 @@
 """One champion a scope, replaced whole; what is not as it was written is refused with its name."""
 
 import json
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -109,11 +110,14 @@ def test_a_verdict_counts_for_its_model_its_account_and_only_as_it_was_written(
     assert registry.lacking(tmp_path, one, ACCOUNT) == ["Its gate refused it: holdout."]
     path = tmp_path / "verdicts" / f"{one.name}.json"
     path.write_bytes(path.read_bytes().replace(b"false", b"true "))
-    with pytest.raises(ModelBroken, match="is not what the gate wrote"):
-        registry.lacking(tmp_path, one, ACCOUNT)
+    with pytest.raises(ModelBroken, match="is not what the gate wrote") as caught:
+        registry.verdict(tmp_path, one.name)
+    assert f"rrr models gate {one.name}" in caught.value.advice
+    assert registry.lacking(tmp_path, one, ACCOUNT) == [caught.value.what]
+    assert registry.stands(tmp_path, one.name, "terms") is None, "It can be judged anew."
     path.unlink()
-    with pytest.raises(ModelBroken, match="cannot be read"):
-        registry.lacking(tmp_path, one, ACCOUNT)
+    [lack] = registry.lacking(tmp_path, one, ACCOUNT)
+    assert "cannot be read" in lack
 
 
 def test_a_flipped_byte_of_the_registry_is_refused_wherever_it_is(tmp_path: Path) -> None:
@@ -148,6 +152,28 @@ def test_a_damaged_model_is_told_and_never_obeyed(tmp_path: Path) -> None:
     assert known[old.name].artefact == old
 
 
+@pytest.mark.parametrize("how", ["damaged", "gone"])
+def test_a_champion_that_is_lost_is_named_and_can_be_replaced_or_retired(
+    tmp_path: Path, how: str
+) -> None:
+    made = sorted((model(tmp_path, number) for number in (5, 9)), key=lambda one: one.name)
+    lost, other = made[0], model(tmp_path, 20, symbols=["BTC-USD"])
+    registry.promote(tmp_path, lost.name, 1, "passed its gate")
+    registry.promote(tmp_path, other.name, 1, "passed its gate")
+    (lost.folder / "model.onnx").write_bytes(b"another")
+    if how == "gone":
+        shutil.rmtree(lost.folder)
+    with pytest.raises(ModelBroken, match=lost.name) as caught:
+        registry.champion(tmp_path, scope())
+    assert f"rrr models retire {lost.name}" in caught.value.advice
+    assert registry.champion(tmp_path, other.scope) == other, "It is not its market's fault."
+    assert states(tmp_path)[lost.name] == "champion", "Whoever looks sees it."
+    assert registry.named_folder(tmp_path, lost.name[:8]) == lost.name
+    registry.promote(tmp_path, made[1].name, 2, "passed its gate")
+    assert registry.champion(tmp_path, scope()) == made[1]
+    assert registry.standing(tmp_path, lost.name).state == "retired"
+
+
 def test_a_model_is_named_by_the_beginning_of_its_folder(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="rrr train"):
         registry.named(tmp_path, "abc")
@@ -159,6 +185,9 @@ def test_a_model_is_named_by_the_beginning_of_its_folder(tmp_path: Path) -> None
         registry.named(tmp_path, "zzz")
     with pytest.raises(NotFound, match="'' is no model"):
         registry.named(tmp_path, "")
+    for word in ("/", "."):
+        with pytest.raises(NotFound, match="is no model"):
+            registry.named_folder(tmp_path, word)
 
 
 def test_writers_take_turns_and_none_is_lost(tmp_path: Path) -> None:

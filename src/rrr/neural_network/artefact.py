@@ -95,18 +95,6 @@ class Manifest(msgspec.Struct, frozen=True):
     def scope(self) -> Scope:
         return Scope(self.market, self.timeframe_ms, self.symbols)
 
-    @property
-    def current(self) -> bool:
-        """Whether this program makes the features that it learned from."""
-        mine = FORMAT, FEATURES, FEATURES_VERSION, WINDOW, STEPS
-        return mine == (
-            self.format,
-            self.features,
-            self.features_version,
-            self.window,
-            self.steps,
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
@@ -162,8 +150,6 @@ def write(
 def load(folder: Path) -> Artefact:
     """Read a model whole, and believe none of it before its hashes hold."""
     content, said, manifest = _manifest(folder)
-    if not manifest.current:
-        raise _broken(folder / MANIFEST, "belongs to a version that makes other features")
     held: dict[str, bytes] = {}
     for name, hashed in manifest.files.items():
         kept = _read(folder / name, FILE_BYTES_MAX)
@@ -205,18 +191,12 @@ def find(models: Path, recipe: str) -> Artefact | None:
     return artefact if artefact and artefact.manifest["recipe"] == recipe else None
 
 
-def newest(models: Path, scope: Scope) -> Artefact | None:
-    """Of the models made for this scope, the one that knows the latest candles.
-
-    ModelBroken if that is damaged, or a manifest is so that nobody knows: `clear` helps.
-    """
-    made = []
-    for folder in _folders(models):
-        *_, manifest = _manifest(folder)
-        if manifest.current and manifest.scope == scope:
-            made_ns = (folder / MANIFEST).stat().st_mtime_ns
-            made.append((manifest.data.ends_ms, made_ns, folder))
-    return load(max(made)[-1]) if made else None
+def foreign(folder: Path) -> bool:
+    """Whether a program of another version made it, and it is as that left it."""
+    try:
+        return _is_foreign(_sealed(folder)[1])
+    except ModelBroken:
+        return False
 
 
 def clear(models: Path) -> list[ModelBroken]:
@@ -224,10 +204,10 @@ def clear(models: Path) -> list[ModelBroken]:
     told = []
     for folder in _folders(models):
         try:
-            *_, manifest = _manifest(folder)
-            if manifest.current:
-                load(folder)
+            load(folder)
         except ModelBroken as error:
+            if foreign(folder):
+                continue
             aside = set_aside(folder)
             told.append(ModelBroken(error.what, f"It is set aside as {aside.name}. {NEW}"))
     return told
@@ -267,16 +247,32 @@ def _seal(content: bytes) -> bytes:
     return f"{hashlib.sha256(content).hexdigest()}  {MANIFEST}\n".encode()
 
 
-def _manifest(folder: Path) -> tuple[bytes, dict[str, Any], Manifest]:
-    """Its bytes, all that it says, and what every manifest says."""
+def _is_foreign(said: Mapping[str, Any]) -> bool:
+    mine = _features() | {"format": FORMAT, "features": list(FEATURES)}
+    return isinstance(said.get("format"), int) and any(said.get(n) != mine[n] for n in mine)
+
+
+def _sealed(folder: Path) -> tuple[bytes, dict[str, Any]]:
+    """The bytes of a manifest, and all that it says."""
     path = folder / MANIFEST
     content = _read(path, MANIFEST_BYTES_MAX)
     if _read(folder / SEAL, MANIFEST_BYTES_MAX) != _seal(content):
         raise _broken(path, f"is not what {SEAL} seals")
     try:
-        said = msgspec.json.decode(content, type=dict[str, Any])
-        manifest = msgspec.convert(said, Manifest)
+        return content, msgspec.json.decode(content, type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _broken(path, f"cannot be read: {str(error).rstrip('.')}") from error
+
+
+def _manifest(folder: Path) -> tuple[bytes, dict[str, Any], Manifest]:
+    """Its bytes, all that it says, and what every manifest says."""
+    path = folder / MANIFEST
+    content, said = _sealed(folder)
+    if _is_foreign(said):
+        raise _broken(path, "is of another version of this program, which makes other features")
+    try:
+        manifest = msgspec.convert(said, Manifest)
+    except msgspec.ValidationError as error:
         raise _broken(path, f"cannot be read: {str(error).rstrip('.')}") from error
     names = manifest.files
     if not names.keys() >= NEEDED or OURS & names.keys() or not all(map(FILE.fullmatch, names)):

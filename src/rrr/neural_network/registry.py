@@ -22,7 +22,7 @@ import msgspec
 from rrr.core.errors import HomeUnusable, ModelBroken, NotFound
 from rrr.home import synced
 
-from .artefact import NAME, Artefact, Scope, load
+from .artefact import NAME, Artefact, Scope, foreign, load
 
 FILE: Final = "registry.json"
 VERDICTS: Final = "verdicts"
@@ -42,6 +42,7 @@ class Standing(msgspec.Struct, frozen=True):
     verdict: str = ""  # sha256 of its file; empty: no gate judged it
     serves: bool = False  # of its training the simplest that is not beaten
     shadow_ms: int = 0  # how long it was a shadow before
+    scope: Scope | None = None  # of who was promoted: its folder may be damaged, or gone
 
 
 class Known(NamedTuple):
@@ -49,8 +50,9 @@ class Known(NamedTuple):
 
     name: str
     standing: Standing
-    artefact: Artefact | None  # none where it is damaged or of another version
+    artefact: Artefact | None  # none where it is damaged, gone or of another version
     trouble: str = ""
+    foreign: bool = False  # of another version
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -62,8 +64,15 @@ class _File(msgspec.Struct, frozen=True):
 def champion(models: Path, scope: Scope) -> Artefact | None:
     """Who was proven, or is obeyed on paper by a person's word. ModelBroken if it is damaged."""
     for name, standing in _read(models).items():
-        if standing.state == "champion" and (found := load(models / name)).scope == scope:
-            return found
+        if standing.state == "champion" and standing.scope == scope:
+            try:
+                return load(models / name)
+            except ModelBroken as error:
+                raise ModelBroken(
+                    f"The champion {name} is lost: {error.what}",
+                    f"Restore it from a backup; or `rrr models retire {name}` lets it go, and"
+                    " `rrr models promote` makes another one champion.",
+                ) from error
     return None
 
 
@@ -85,9 +94,9 @@ def shadows(models: Path, scope: Scope) -> list[Artefact]:
 
 
 def standings(models: Path) -> list[Known]:
-    """Every model that there is, by name; a damaged one says so."""
+    """Every model that there is, by name; one that is damaged, or obeyed and gone, says so."""
     said = _read(models)
-    return [_known(models, name, said.get(name, Standing())) for name in _names(models)]
+    return [_known(models, name, said.get(name, Standing())) for name in _named(models, said)]
 
 
 def standing(models: Path, name: str) -> Standing:
@@ -96,10 +105,15 @@ def standing(models: Path, name: str) -> Standing:
 
 def named(models: Path, word: str) -> Artefact:
     """The model whose folder's name begins so. Raise NotFound or ModelBroken."""
-    names = _names(models)
-    found = [name for name in names if word and name.startswith(Path(word).name)]
+    return load(models / named_folder(models, word))
+
+
+def named_folder(models: Path, word: str) -> str:
+    """The whole name of a model, be it damaged or gone. Raise NotFound."""
+    names, begins = _named(models, _read(models)), Path(word).name
+    found = [name for name in names if begins and name.startswith(begins)]
     if len(found) == 1:
-        return load(models / found[0])
+        return found[0]
     there = f"There are {', '.join(names)}." if names else "`rrr train` makes one."
     said = "names several models" if found else "is no model"
     raise NotFound(f"{word!r} {said}.", there)
@@ -120,9 +134,9 @@ def promote(models: Path, name: str, at_ms: int, why: str) -> Standing:
     """Let this one be obeyed; whoever was until now is retired."""
     scope = load(models / name).scope
     with _writing(models) as said:
-        before = said.get(name, Standing())
+        before = msgspec.structs.replace(said.get(name, Standing()), scope=scope)
         for other, was in said.items():
-            if other != name and was.state == "champion" and _scope(models, other) == scope:
+            if other != name and was.state == "champion" and was.scope == scope:
                 said[other] = _now(was, "retired", at_ms, f"{name} took its place")
         said[name] = _now(before, "champion", at_ms, why)
         return said[name]
@@ -152,6 +166,7 @@ def judged(models: Path, name: str, content: bytes, page: str, serves: str) -> N
 
 def verdict(models: Path, name: str) -> dict[str, Any] | None:
     """What the gate said of it last. ModelBroken where that is not what stands there now."""
+    again = f"`rrr models gate {name}` judges it anew; or restore the file from a backup."
     hashed = standing(models, name).verdict
     if not hashed:
         return None
@@ -159,16 +174,28 @@ def verdict(models: Path, name: str) -> dict[str, Any] | None:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise _broken(path, f"cannot be read: {error.strerror}") from error
+        raise ModelBroken(f"{path} cannot be read: {error.strerror}.", again) from error
     if hashlib.sha256(content).hexdigest() != hashed:
-        raise _broken(path, "is not what the gate wrote")
+        raise ModelBroken(f"{path} is not what the gate wrote.", again)
     found: dict[str, Any] = msgspec.json.decode(content, type=dict[str, Any])
     return found
 
 
+def stands(models: Path, name: str, terms: str) -> dict[str, Any] | None:
+    """The verdict on these very terms, if it is whole."""
+    try:
+        found = verdict(models, name)
+    except ModelBroken:
+        return None
+    return found if found is not None and found["terms"] == terms else None
+
+
 def lacking(models: Path, of: Artefact, account: Mapping[str, Any]) -> list[str]:
     """Why this model is not proven for this account, in sentences; nothing if it is."""
-    found = verdict(models, of.name)
+    try:
+        found = verdict(models, of.name)
+    except ModelBroken as error:
+        return [error.what]
     if found is None:
         return ["No gate judged it."]
     if found["model"] != f"{of.id:012x}":
@@ -241,16 +268,17 @@ def _training(artefact: Artefact) -> str:
     return str(artefact.manifest.get("training") or artefact.manifest["recipe"])
 
 
-def _scope(models: Path, name: str) -> Scope | None:
-    known = _known(models, name, Standing())
-    return known.artefact.scope if known.artefact else None
-
-
 def _known(models: Path, name: str, standing: Standing) -> Known:
     try:
         return Known(name, standing, load(models / name))
     except ModelBroken as error:
-        return Known(name, standing, None, error.what)
+        return Known(name, standing, None, error.what, foreign(models / name))
+
+
+def _named(models: Path, said: Mapping[str, Standing]) -> list[str]:
+    """The folders, and whoever is obeyed or watched and has none any more."""
+    meant = (name for name, one in said.items() if one.state in ("champion", "shadow"))
+    return sorted({*_names(models), *meant})
 
 
 def _names(models: Path) -> list[str]:

@@ -82,8 +82,7 @@ def gate(home: Home, loaded: Loaded, name: str, progress: Progress) -> Judged:
     of = registry.named(models, name)
     loaded = as_scoped(loaded, of)
     terms = key_of(_terms(loaded.settings, of))
-    stood = registry.verdict(models, of.name)
-    if stood is not None and stood["terms"] == terms:
+    if (stood := registry.stands(models, of.name, terms)) is not None:
         pictures = model_page.path_of(models, of)
         return Judged(stood, registry.page(models, of.name), True, pictures)
     siblings = registry.siblings(models, of)

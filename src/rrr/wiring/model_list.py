@@ -1,11 +1,13 @@
 """What models there are is a table, and what is known of one of them is a page."""
 
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from rrr.backtesting.gate_rules import Rules
 from rrr.config import Home
+from rrr.core.errors import ModelBroken
 from rrr.monitoring.words import printable, span, stamp
 from rrr.neural_network import registry
 from rrr.neural_network.artefact import Artefact
@@ -19,7 +21,7 @@ NOTHING: Final = "–"
 def listed(home: Home) -> list[dict[str, Any]]:
     """The newest first; the damaged last."""
     models = home.data / "models"
-    found = [_told(home, one) for one in registry.standings(models)]
+    found = [_told(models, one) for one in registry.standings(models)]
     return sorted(found, key=lambda one: (one["ends_ms"] or 0, one["model"]), reverse=True)
 
 
@@ -27,11 +29,11 @@ def of_one(home: Home, name: str) -> dict[str, Any]:
     models = home.data / "models"
     of = registry.named(models, name)
     [known] = [one for one in registry.standings(models) if one.name == of.name]
-    report = of.folder / "report.txt"
-    return _told(home, known) | {
+    report, (judged, trouble) = of.folder / "report.txt", _judged(models, of.name)
+    return _told(models, known) | {
         "manifest": dict(of.manifest),
-        "verdict_page": registry.page(models, of.name),
-        "judged": registry.verdict(models, of.name),
+        "verdict_page": "" if trouble else registry.page(models, of.name),
+        "judged": judged,
         "report": report.read_text("utf-8") if report.is_file() else "",
     }
 
@@ -67,11 +69,12 @@ def one_in_words(found: dict[str, Any]) -> str:
         ("made with", made),
     ]
     lines = [f"{name:<10}{printable(words)}" for name, words in about]
-    verdict = found["verdict_page"] or "No gate judged it: `rrr models gate` does.\n"
+    unjudged = found["trouble"] or "No gate judged it: `rrr models gate` does."
+    verdict = found["verdict_page"] or unjudged
     return "\n".join([*lines, "", found["report"].rstrip(), "", verdict.rstrip()])
 
 
-def _told(home: Home, one: Known) -> dict[str, Any]:
+def _told(models: Path, one: Known) -> dict[str, Any]:
     of, stands = one.artefact, one.standing
     told: dict[str, Any] = {
         "model": one.name,
@@ -81,12 +84,14 @@ def _told(home: Home, one: Known) -> dict[str, Any]:
         "serves": stands.serves,
         "trouble": one.trouble,
         "passed": None,
+        "foreign": one.foreign,
     }
     if of is None:
         return told | dict.fromkeys(("id", "kind", "full", "begins_ms", "ends_ms", "ic", "age_ms"))
     data = of.manifest["data"]
-    verdict = registry.verdict(home.data / "models", one.name)
+    verdict, trouble = _judged(models, one.name)
     return told | {
+        "trouble": trouble,
         "id": f"{of.id:012x}",
         "kind": of.kind,
         "full": bool(of.manifest["full"]),
@@ -97,6 +102,14 @@ def _told(home: Home, one: Known) -> dict[str, Any]:
         "age_ms": max(now_ms() - of.ends_ms, 0),
         "passed": None if verdict is None else bool(verdict["passed"]),
     }
+
+
+def _judged(models: Path, name: str) -> tuple[dict[str, Any] | None, str]:
+    """Its verdict; or why that is not to be read."""
+    try:
+        return registry.verdict(models, name), ""
+    except ModelBroken as error:
+        return None, f"{error.what} {error.advice}"
 
 
 def _ic(of: Artefact) -> float | None:
@@ -112,9 +125,12 @@ def _ic(of: Artefact) -> float | None:
 
 
 def _row(one: dict[str, Any]) -> tuple[str, ...]:
-    if one["trouble"]:
-        return (one["model"], NOTHING, "damaged", *[NOTHING] * 5)
+    if one["kind"] is None:
+        lost = "another version" if one["foreign"] else "damaged"
+        state = lost if one["state"] == "candidate" else f"{one['state']}, {lost}"
+        return (one["model"], NOTHING, state, *[NOTHING] * 5)
     verdict = {None: NOTHING, True: "passed", False: "refused"}[one["passed"]]
+    verdict = "damaged" if one["trouble"] else verdict
     kind = one["kind"] if one["full"] else f"{one['kind']}, quick"
     return (
         one["model"],

@@ -30,7 +30,7 @@ def promote(home: Home, settings: Settings, name: str, *, paper: bool) -> dict[s
         )
     why = PAPER if lacks else PROVEN
     registry.promote(models, of.name, now_ms(), why)
-    said = f"{of.name} is obeyed from the next start on: {why}."
+    said = f"{of.name} is obeyed from the next close on, by full speed from its next start: {why}."
     if lacks:
         said += f" Real money does not: {' '.join(lacks)}"
     return _tidied(home, {"model": of.name, "state": "champion", "proven": not lacks, "said": said})
@@ -39,21 +39,23 @@ def promote(home: Home, settings: Settings, name: str, *, paper: bool) -> dict[s
 def shadow(home: Home, name: str) -> dict[str, Any]:
     models = home.data / "models"
     of = registry.named(models, name)
+    was = registry.standing(models, of.name).state
     registry.shadow(models, of.name, now_ms(), "a test of plumbing")
     said = (
-        f"{of.name} is watched on a paper book of its own, beside the one that is obeyed, from the"
-        " next start on. A week of that is a test of plumbing: whether it has skill, only its gate"
-        " says."
+        f"{of.name} is watched on a paper book of its own, beside the one that is obeyed. A week of"
+        " that is a test of plumbing: whether it has skill, only its gate says."
     )
+    if was == "champion":
+        said += " It is the champion no more: `rrr models promote` makes it that again."
     return {"model": of.name, "state": "shadow", "said": said}
 
 
 def retire(home: Home, name: str, reason: str) -> dict[str, Any]:
     models = home.data / "models"
-    of = registry.named(models, name)
-    registry.retire(models, of.name, now_ms(), clean(reason) or "a person's word")
-    said = f"{of.name} is retired: it is obeyed and watched no more."
-    return _tidied(home, {"model": of.name, "state": "retired", "said": said})
+    name = registry.named_folder(models, name)
+    registry.retire(models, name, now_ms(), clean(reason) or "a person's word")
+    said = f"{name} is retired: it is watched no more, and from the next start on not obeyed."
+    return _tidied(home, {"model": name, "state": "retired", "said": said})
 
 
 def _tidied(home: Home, told: dict[str, Any]) -> dict[str, Any]:
