@@ -245,12 +245,12 @@ def _opinion(home: Home, settings: Settings) -> Iterator[Lack]:
         settings.source, timeframe_ms(settings.timeframe), tuple(sorted(settings.symbols))
     )
     try:
-        yield from _proof(home, settings, scope)
+        yield from unproven(home, settings, scope)
     except RRRError as error:
         yield Lack("model", error.what, error.advice)
 
 
-def _proof(home: Home, settings: Settings, scope: artefact.Scope) -> Iterator[Lack]:
+def unproven(home: Home, settings: Settings, scope: artefact.Scope) -> Iterator[Lack]:
     """A champion whose verdict is of this account, and that was watched on paper."""
     models = home.data / "models"
     found = registry.champion(models, scope)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rrr.config import Home, Settings
+from rrr.config.round_trip import account_of
 from rrr.core.errors import ModelBroken, RRRError
 from rrr.core.events import Adopted, Close, Event
 from rrr.data_pipeline.market import Arrival, Market
@@ -61,7 +62,7 @@ class Opinions:
         warmed: Callable[[int, int, int], Note],
     ) -> None:
         self.settings, self.market, self.engine, self.teller = settings, market, engine, teller
-        self.models = home.data / "models"
+        self.home, self.models = home, home.data / "models"
         self.settled = settings.pace == "max" or market.name == "replay"
         self.baseline = Trend(**settings.trend.model_dump())
         self.voice: Voice = self.baseline
@@ -230,11 +231,26 @@ class Opinions:
         self.looked_ns = written_ns
         try:
             found = await asyncio.to_thread(registry.champion, self.models, self.scope)
-            if found is not None and found.id != self.voice.model:
+            if found is not None and found.id != self.voice.model and await self._may(found):
                 self._next(found)
-        except ModelBroken as error:
+        except RRRError as error:
             text = f"{error.what} {self.voice.name} speaks on. {error.advice}"
             self.teller.note(Note("system", "champion_lost", text, level=Level.WARNING))
+
+    async def _may(self, champion: Artefact) -> bool:
+        """With real money only whom `rrr --mode live` would begin with; why not is told."""
+        if self.engine.session.mode != "live":
+            return True
+        from rrr.api.arming import unproven
+
+        about = self.home, self.settings, self.scope
+        lacks = await asyncio.to_thread(lambda: list(unproven(*about)))
+        if lacks:
+            text = f"{champion.name} is not obeyed with real money:"
+            text = " ".join([text, *(lack.what for lack in lacks)])
+            text = f"{text} {self.voice.name} speaks on."
+            self.teller.note(Note("system", "champion_unproven", text, level=Level.WARNING))
+        return not lacks
 
     def _tell_late(self, run: Sequence[Arrival]) -> None:
         """Once for each time that it begins: nothing is opened on what has passed."""
@@ -271,7 +287,11 @@ class Opinions:
         self.successor = voice, artefact
         metrics = artefact.manifest.get("metrics", {})
         shown = f", validation IC {metrics['ic']:+.3f}" if "ic" in metrics else ""
-        word = "it is unproven"
+        standing = registry.standing(self.models, artefact.name)
+        proven = standing.state == "champion" and not registry.lacking(
+            self.models, artefact, account_of(self.settings, self.scope.symbols)
+        )
+        word = "it passed its gate" if proven else "it is unproven"
         if artefact.bps_per_unit == 0:
             word = "it showed nothing that chance does not show, and will wish to be flat"
         text = f"{voice.name} is ready{shown}; {word}"
@@ -318,6 +338,8 @@ class Opinions:
             artefact = await asyncio.to_thread(artefacts.load, folder)
             if artefact.id != adopted:
                 raise ModelBroken(f"The model in {folder} is another one.", "Train anew.")
+            if not self.settled:
+                await self._unretired(artefact)
             self.voice = self._voice(artefact)
         except ModelBroken as error:
             if self.settled:
@@ -339,8 +361,17 @@ class Opinions:
         job = await job_of(self.market, self.settings)
         made = await asyncio.to_thread(artefacts.find, self.models, job.recipe())
         if made is not None:
+            await self._unretired(made)
             return made
         return await trained(job, self.models, self.teller, self._progress)
+
+    async def _unretired(self, artefact: Artefact) -> None:
+        said = await asyncio.to_thread(registry.standing, self.models, artefact.name)
+        if said.state == "retired":
+            raise ModelBroken(
+                f"{artefact.name} is retired: {said.why}.",
+                f"`rrr models promote {artefact.name} --paper` lets paper obey it again.",
+            )
 
     def _serves(self, artefact: Artefact, standing: registry.Standing) -> bool:
         """A champion does. A candidate of an exchange, whose history is another one each day, does
