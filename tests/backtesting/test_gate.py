@@ -220,6 +220,7 @@ def test_the_hurdle_is_the_deflated_ratio() -> None:
     early = record(1, 2.0).excess[:EARLY]
     of = sharpe.moments(early)
     assert of is not None
+    of = of._replace(skew=min(of.skew, 0.0))
     assert asked.deflated.probability(early) == sharpe.deflated(of, 33, 0.4 / EARLY)
     assert (asked.deflated.candles, asked.held_out.candles) == (EARLY, DAYS - EARLY)
     assert asked.held_out.beyond == 0
@@ -228,16 +229,31 @@ def test_the_hurdle_is_the_deflated_ratio() -> None:
 @pytest.mark.parametrize(
     ("ledger", "variance"),
     [
-        (Ledger(25, 21, 0.01 / EARLY, 1), 0.25 / EARLY),  # four known ratios
-        (Ledger(26, 21, 0.01 / EARLY, 1), 0.01 / EARLY),
+        (Ledger(4, 0, 0.01 / EARLY, 1), 0.25 / EARLY),
+        (Ledger(5, 0, 0.01 / EARLY, 1), 0.01 / EARLY),
+        (Ledger(33, 21, 0.01 / EARLY, 1), 0.25 / EARLY),  # twelve alike, after 21 nobody knows
         (Ledger(22, 21, 0.9 / EARLY, 1), 0.9 / EARLY),
         (Ledger(33, 21, None, 1), 0.25 / EARLY),
     ],
 )
 def test_the_spread_of_few_known_trials_is_not_believed(ledger: Ledger, variance: float) -> None:
-    """Failures of the prior have no ratios: they count as trials, and tell no spread."""
+    """Failures of the prior have no ratios: no clones tried after them make them alike."""
     asked = asked_of(DAYS, ledger, RULES)
     assert asked.deflated.beyond == sharpe.expected_best(ledger.tried, variance)
+
+
+def test_few_lucky_trades_are_luck() -> None:
+    """Eight trades by dice, and twelve recipes alike: Mertens' skew let a twentieth pass."""
+    asked = asked_of(20_000, Ledger(33, 21, 1e-9, 1), RULES)
+    random = np.random.Generator(np.random.Philox(5))
+    passed = 0
+    for _ in range(400):
+        made = np.zeros(20_000)
+        made[random.choice(len(made), 8, replace=False)] = random.standard_normal(8)
+        early, late = np.split(made, [asked.deflated.candles])
+        probable = asked.deflated.probability(early), asked.held_out.probability(late)
+        passed += (probable[0] or 0) >= 0.95 and (probable[1] or 0) >= 0.80
+    assert passed <= 4
 
 
 def test_each_look_at_the_holdout_raises_it() -> None:

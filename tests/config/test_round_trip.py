@@ -37,15 +37,19 @@ def test_the_dearest_instrument_is_the_price_of_all() -> None:
     assert round_trip_ppm(settings, ["BTC-USD", "ZZZ-USD"]) == thin
 
 
-def test_an_account_is_its_costs_and_how_it_trades() -> None:
+def test_an_account_is_its_costs_how_it_trades_and_what_its_gate_asks() -> None:
     usual = account_of(Settings(), SYMBOLS)
     assert list(usual["costs"]) == SYMBOLS
-    assert usual == account_of(Settings.model_validate({"seed": 9, "capital": "5"}), SYMBOLS)
+    same = {"seed": 9, "capital": "5", "risk": {"drawdown_max_bps": 7}}
+    assert usual == account_of(Settings.model_validate(same), SYMBOLS)
     for change in (
         {"costs": {"slippage_ppm": 7}},
         {"policy": {"stop_bps": 7}},
         {"fills": {"latency_ms": 7}},
         {"abstain": {"hold_bps": 7}},
         {"gate": {"adverse_ppm": 7}},
+        {"gate": {"prior_trials": 0}},
+        {"gate": {"drawdown_refused_bps": 10_000}},
+        {"risk": {"exposure_max_bps": 7}},
     ):
         assert account_of(Settings.model_validate(change), SYMBOLS) != usual, change

@@ -54,17 +54,25 @@ class Hurdle(NamedTuple):
     def probability(self, returns: F64) -> float | None:
         """That the true ratio is beyond; None of what never moved."""
         of = sharpe.moments(returns)
-        return None if of is None else sharpe.probabilistic(of, self.beyond)
+        return None if of is None else sharpe.probabilistic(sober(of), self.beyond)
 
     def power(self, true: Moments) -> float:
         """How often a record of such a true ratio takes it."""
-        error = sharpe.error(true._replace(days=max(self.candles, 2)))
+        error = sharpe.error(sober(true)._replace(days=max(self.candles, 2)))
         return NORMAL.cdf((true.sharpe - self.beyond) / error - NORMAL.inv_cdf(self.confidence))
 
 
 class Hurdles(NamedTuple):
     deflated: Hurdle  # before the holdout
     held_out: Hurdle
+
+
+def sober(of: Moments) -> Moments:
+    """What few lucky candles made is no surer than what many made: skew lends no confidence.
+
+    Of a record of one gain among candles of nothing Mertens' error is half of what it is.
+    """
+    return of._replace(skew=min(of.skew, 0.0))
 
 
 def matched(exposure: F64, returns: F64) -> F64:
@@ -83,12 +91,13 @@ def hurdles(
 ) -> Hurdles:
     """What a record of so many candles must take.
 
-    The variance of few known trials says nothing yet: it counts as `LEAST` at least.
+    The variance of few trials says nothing yet, nor that of known ones of those before there was
+    a ledger: it counts as `LEAST` at least.
     """
     late = max(round(times * held_out_ratio), 1)
     early = max(times - late, 1)
-    few = ledger.variance is None or ledger.tried - ledger.prior < FEW
-    variance = max(ledger.variance or 0.0, LEAST / early if few else 0.0)
+    unknown = ledger.variance is None or ledger.prior > 0 or ledger.tried < FEW
+    variance = max(ledger.variance or 0.0, LEAST / early if unknown else 0.0)
     return Hurdles(
         Hurdle(early, sharpe.expected_best(ledger.tried, variance), deflated_min),
         Hurdle(late, sharpe.expected_best(ledger.looks, 1 / late), held_out_min),
@@ -119,7 +128,7 @@ def candles_needed(shown: Moments, asked: Hurdles) -> float | None:
     """
     needed = 0.0
     for hurdle in asked:
-        least = sharpe.days_needed(shown, hurdle.beyond, hurdle.confidence)
+        least = sharpe.days_needed(sober(shown), hurdle.beyond, hurdle.confidence)
         if least is None:
             return None
         needed = max(needed, least * shown.days / hurdle.candles)

@@ -14,7 +14,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from rrr.backtesting import break_even, sharpe
-from rrr.backtesting.gate_returns import Hurdles, Record
+from rrr.backtesting.gate_returns import Hurdles, Record, sober
 from rrr.backtesting.growth import F64
 from rrr.neural_network.folding import HELD_OUT
 
@@ -191,7 +191,7 @@ def track_record(record: Record, candles_a_year: float, rules: Rules) -> tuple[C
     """MinTRL (Bailey and López de Prado, 2012) against nothing, at 95 %."""
     days = len(record.net) / candles_a_year * break_even.YEAR / break_even.DAY
     of = sharpe.moments(record.excess)
-    needed = None if of is None else sharpe.days_needed(of)
+    needed = None if of is None else sharpe.days_needed(sober(of))
     spare = None if needed is None else len(record.net) - needed
     words = "no record tells this from nothing"
     if needed is not None:

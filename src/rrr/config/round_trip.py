@@ -35,7 +35,10 @@ def taken_ppm(costs: Costs) -> int:
 
 
 def account_of(settings: Settings, symbols: Sequence[str]) -> dict[str, Any]:
-    """All that a verdict depends on of an account, as JSON has it: costs, and how it trades."""
+    """All that a verdict depends on of an account, as JSON has it: costs, how it trades, its gate.
+
+    The fall that halts a book is lifted where a verdict is made, and so is not of it.
+    """
     names = ("maker_fee_ppm", "taker_fee_ppm", "half_spread_ppm", "slippage_ppm")
     costs = {one: settings.costs.of(one) for one in symbols}
     return {
@@ -43,5 +46,6 @@ def account_of(settings: Settings, symbols: Sequence[str]) -> dict[str, Any]:
         "policy": settings.policy.model_dump(mode="json"),
         "fills": settings.fills.model_dump(mode="json"),
         "abstain": settings.abstain.model_dump(mode="json", exclude={"expire_hours"}),
-        "adverse_ppm": settings.gate.adverse_ppm,
+        "risk": settings.risk.model_dump(mode="json", exclude={"drawdown_max_bps"}),
+        "gate": settings.gate.model_dump(mode="json"),
     }

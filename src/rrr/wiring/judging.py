@@ -253,9 +253,7 @@ def _terms(settings: Settings, of: Artefact) -> dict[str, Any]:
     return {
         "model": of.id,
         "account": account_of(settings, of.scope.symbols),
-        "risk": settings.risk.model_dump(mode="json"),
         "capital": str(settings.capital),
-        "gate": settings.gate.model_dump(mode="json"),
         "seed": settings.seed,
         "core": core_hash(),
     }
