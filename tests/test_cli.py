@@ -19,7 +19,7 @@ import pytest
 from rrr import cli
 from rrr.cli.commands import reading
 from rrr.cli.options import MARKET
-from rrr.cli.parsing import COMMANDS, SESSION
+from rrr.cli.parsing import COMMANDS, GROUPS, SESSION
 from rrr.cli.speaking import failed
 from rrr.config import Home
 from rrr.core import errors
@@ -113,6 +113,9 @@ MISTAKES: Final = [
     ("panic", 2, "A panic asks once, and nobody is here."),
     ("panic --yes", 69, "No daemon answers"),
     ("stauts", 2, "Did you mean status?"),
+    ("models", 2, "`rrr models` wants a verb: list, show, gate, promote, shadow, retire."),
+    ("models lst", 2, "Did you mean models list?"),
+    ("models retire /", 66, "'/' is no model."),
     ("--sym BTC-USD", 2, "Did you mean --symbols?"),
     ("--replay", 2, "--replay: expected one argument"),
     ("--mode moon", 2, "--mode: invalid choice: 'moon'"),
@@ -416,7 +419,7 @@ def test_dry_run_is_another_name_of_paper(rrr: Rrr, market: Sequence[str], tmp_p
     assert not (tmp_path / "data" / "live.db").exists()
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS])
+@pytest.mark.parametrize("command", ["", *GROUPS, *COMMANDS])
 def test_help_shows_every_option_and_its_meaning(
     capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
@@ -431,8 +434,8 @@ def test_help_shows_every_option_and_its_meaning(
     if command in ("", "config"):
         settings = {f"--{name}" for name, *_ in (*MARKET, *SESSION)}
         assert settings <= {name for name, _ in options}
-    if not command:
-        assert all(f"  rrr {name}" in shown for name in COMMANDS)
+    if command in ("", *GROUPS):
+        assert all(f"  rrr {name}" in shown for name in COMMANDS if name.startswith(command))
 
 
 def test_whoever_asks_for_help_waits_for_no_library() -> None:

@@ -335,6 +335,7 @@ def test_a_session_that_replays_otherwise_is_told(patient: Patient) -> None:
 
 def test_a_model_is_verified_and_asked_and_a_damaged_one_is_named(patient: Patient) -> None:
     pytest.importorskip("onnx", reason="A network is made with the training extra.")
+    from rrr.neural_network import registry
     from tests.neural_network.markets import network, trained
 
     assert asked("model", patient) == checks_rooms.NO_MODEL
@@ -344,12 +345,19 @@ def test_a_model_is_verified_and_asked_and_a_damaged_one_is_named(patient: Patie
     made = trained(models, network(), metrics={"ic": 0.0612})
     finding = asked("model", patient)
     assert finding.ok
-    assert finding.figure.startswith(f"{made.name} (unproven), validation IC +0.061, answers for")
+    about = "(candidate: unproven), validation IC +0.061, answers for"
+    assert finding.figure.startswith(f"{made.name} {about}")
+    registry.promote(models, made.name, 1, "passed its gate")
+    trained(models, network(2))
+    assert asked("model", patient).figure.startswith(f"{made.name} (champion: passed its gate)")
     (made.folder / "model.onnx").write_bytes(b"spoiled")
     finding = asked("model", patient)
     assert not finding.ok
-    assert "model.onnx of the model in" in finding.figure
-    assert "rrr train" in finding.advice
+    assert f"the champion {made.name}: model.onnx of the model in" in finding.figure
+    assert f"rrr models retire {made.name}" in finding.advice
+    for one in registry.standings(models):
+        registry.retire(models, one.name, 2, "no use")
+    assert asked("model", patient) == checks_rooms.NO_MODEL_OURS
 
 
 def test_without_torch_the_baseline_trades(

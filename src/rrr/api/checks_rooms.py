@@ -47,6 +47,9 @@ SOCKET_PATH_MAX: Final = 103  # bytes: macOS has the shortest, 104 with the zero
 ARCHIVES_MANY_BYTES: Final = 10**9
 ASKED: Final = 9  # times, for a median
 NO_MODEL: Final = Finding("none yet: the baseline trades", "`rrr train` makes one.")
+NO_MODEL_OURS: Final = Finding(
+    "all are retired or of another version: the baseline trades", "`rrr train` makes one."
+)
 
 LAW: Final = Law(
     conviction_min_bps=1_000,
@@ -175,20 +178,23 @@ def neural_network(patient: Patient) -> Finding:
 
 
 def model(patient: Patient) -> Finding:
-    """The newest model is what was trained, and answers."""
-    models = patient.home.data / "models"
-    if not models.is_dir():
-        return NO_MODEL
+    """No model is damaged, and the champion, or else the newest, answers."""
     import numpy as np
 
-    from rrr.neural_network import artefact
+    from rrr.neural_network import registry
     from rrr.neural_network.features import FEATURES, STEPS
     from rrr.neural_network.model import Network
 
-    folders = [folder for folder in models.iterdir() if artefact.NAME.fullmatch(folder.name)]
-    if not folders:
-        return NO_MODEL
-    found = artefact.load(max(folders, key=lambda folder: folder.stat().st_mtime_ns))
+    known = registry.standings(patient.home.data / "models")
+    meant = [one for one in known if one.standing.state != "retired"]
+    for one in meant:
+        if one.artefact is None and not one.foreign:
+            advice = f"`rrr models retire {one.name}` lets it go, `rrr train` makes a new one."
+            return Finding(f"the {one.standing.state} {one.name}: {one.trouble}", advice, ok=False)
+    whole = [(one.standing, one.artefact) for one in meant if one.artefact]
+    if not whole:
+        return NO_MODEL_OURS if known else NO_MODEL
+    stands, found = max(whole, key=lambda one: (one[0].state == "champion", one[1].ends_ms))
     network = Network(found, len(found.scope.symbols))
     rows = np.zeros((len(found.scope.symbols), STEPS, len(FEATURES)), np.float32)
     took_ms = []
@@ -196,9 +202,9 @@ def model(patient: Patient) -> Finding:
         begun = time.perf_counter()
         network.asked(rows)
         took_ms.append((time.perf_counter() - begun) * 1000)
-    proven = "proven" if found.manifest["proven"] else "unproven"
+    why = stands.why if stands.state == "champion" else "unproven"
     return Finding(
-        f"{found.name} ({proven}), {figures(found.manifest)}, answers for"
+        f"{found.name} ({stands.state}: {why}), {figures(found.manifest)}, answers for"
         f" {count(len(found.scope.symbols), 'instrument')} in {median(took_ms):.2f} ms"
     )
 

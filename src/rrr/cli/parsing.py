@@ -23,6 +23,7 @@ from .speaking import say
 from .telling import TELLING
 
 COMMANDS = {**DAEMON, **TELLING, "export": EXPORT, **RESEARCH, **DATA, **MODELS}
+GROUPS = ("data", "models")
 LOGS = ("trading", "system", "audit")
 SESSION = (
     ("capital", "AMOUNT", "of the quote currency, at the beginning"),
@@ -72,7 +73,9 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     known, rest = shared.parse_known_args(arguments)
     if not rest or rest[0].startswith("-"):
         return trading(shared).read(rest, known)
-    words = 2 if rest[0] in ("data", "models") else 1
+    if rest[0] in GROUPS and (len(rest) == 1 or rest[1].startswith("-")):
+        return grouped(rest[0], shared).read(rest[1:], known)
+    words = 2 if rest[0] in GROUPS else 1
     name = " ".join(rest[:words])
     if name not in COMMANDS:
         raise UsageError(f"rrr has no command {name!r}.", nearest(name, [*COMMANDS], "rrr"))
@@ -139,6 +142,20 @@ def trading(shared: Parser) -> Parser:
     )
     session.add_argument("--dry-run", action="store_true", help="another name of --mode paper")
     one.set_defaults(do=trade)
+    return one
+
+
+def grouped(group: str, shared: Parser) -> Parser:
+    """Of several commands of one beginning, which there are."""
+    lines = [line for line in OVERVIEW.split("\n") if line.startswith(f"  rrr {group} ")]
+    usage = f"rrr {group} VERB …"
+    one = Parser(f"rrr {group}", "\n".join(lines), usage=usage, parents=[shared])
+    verbs = ", ".join(name.split()[1] for name in COMMANDS if name.startswith(f"{group} "))
+
+    def unsaid(options: argparse.Namespace) -> int:
+        raise UsageError(f"`rrr {group}` wants a verb: {verbs}.", f"Ask: rrr {group} --help.")
+
+    one.set_defaults(do=unsaid)
     return one
 
 
