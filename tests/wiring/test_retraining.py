@@ -112,6 +112,20 @@ async def test_with_a_champion_it_waits_for_the_gate(
         assert trainings.full == [True], "The gate judges no other."
 
 
+async def test_a_registry_that_cannot_be_read_is_told_and_trading_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with retraining_in(tmp_path, monkeypatch) as trainings:
+        models = trainings.house.opinions.models
+        models.mkdir(parents=True)
+        (models / registry.FILE).write_text("half of what was")
+        assert await trainings.meet(1) == ["not_retrained"]
+        assert "Whoever serves goes on." in trainings.told[-1].text
+        assert await trainings.meet(5) == [], "Not again within the gap."
+        (models / registry.FILE).unlink()
+        assert await trainings.meet(2) == ["retraining"]
+
+
 async def test_one_that_fails_is_told_and_tried_again_after_the_gap(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,19 +1,28 @@
 """Beside whoever is obeyed stand luck and holding, and none of them is ever in his way."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from rrr.core.errors import ModelBroken
 from rrr.core.events import Signal
+from rrr.data_pipeline.simulated import Simulated
 from rrr.database import shadows
 from rrr.database.shadows import Shadow
+from rrr.neural_network import registry
+from rrr.neural_network.artefact import Artefact, Scope
 from rrr.neural_network.twins import Delayed, Turn
 from rrr.trading.engine.engine import Engine
+from rrr.wiring import following
+from rrr.wiring import shadows as beside_them
 from rrr.wiring.shadows import Shadows
+from tests.neural_network.markets import network, trained
 from tests.storm.homes import SAYS, House, kill
 from tests.trading.engine.eventful import moments
 from tests.wiring.daemons import heard
@@ -98,16 +107,66 @@ async def test_one_that_fails_is_told_once_and_the_others_go_on(
     assert told == ["the shadow random cannot go on: a bug of one shadow. Trading is untouched."]
 
 
-async def test_whoever_breaks_the_watch_itself_takes_nobody_along(
+async def test_a_look_that_fails_ends_nobody_who_follows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(self: Shadows) -> None:
-        raise OSError("the registry's drive is gone")
+    def broken(models: Path, scope: Scope) -> list[Artefact]:
+        raise ModelBroken("registry.json is broken.", "Restore it.")
 
-    monkeypatch.setattr(Shadows, "_look", broken)
+    monkeypatch.setattr(registry, "shadows", broken)
     async with beside(tmp_path) as (engine, found, told):
-        assert await lived(engine, found) == []
-    assert told == ["the shadows cannot go on: the registry's drive is gone. Trading is untouched."]
+        rows = await lived(engine, found)
+        end = engine.committed.number
+    assert {(row.kind, row.follows) for row in rows} == {("random", end), ("hold", end)}
+    trouble = "a look at the shadows cannot go on: registry.json is broken. Restore it."
+    assert set(told) == {f"{trouble} Trading is untouched."}
+
+
+async def test_a_model_that_is_gone_has_no_twin_and_keeps_no_shadow_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(self: Shadows, model: int) -> Artefact | None:
+        raise ModelBroken("manifest.json of the model is missing.", "Train anew.")
+
+    monkeypatch.setattr(Shadows, "_made", gone)
+    async with beside(tmp_path) as (engine, found, told):
+        assert [row.kind for row in await lived(engine, found)] == ["random", "hold"]
+    assert told == []
+
+
+async def test_who_is_far_behind_does_not_hold_up_the_end_and_goes_on_in_the_next_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beside_them, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(following, "PAGE_ROWS", 4)
+    met = Delayed.meet
+
+    def slow(self: Delayed, turn: Turn) -> list[Signal]:
+        time.sleep(0.02)
+        return met(self, turn)
+
+    monkeypatch.setattr(Delayed, "meet", slow)
+    async with beside(tmp_path) as (engine, found, _):
+        behind, _ = await lived(engine, found)
+        end = engine.committed.number
+        assert behind.follows < end
+        assert isinstance(found.market, Simulated)
+        finished = replace(found.market, candles=1)
+        again = Shadows(found.settings, finished, engine, found.teller, found.opinions)
+        over = asyncio.Event()
+        over.set()
+        await again.run(over)
+        rows = [Shadow(*row) for row in await engine.db.read(shadows.ALL, (1,))]
+    assert [row.follows for row in rows] == [end, end], "What is finished is met to its end."
+
+
+async def test_a_delay_is_beyond_the_horizon_of_whoever_speaks(tmp_path: Path) -> None:
+    async with beside(tmp_path) as (_, found, _told):
+        models, scope = found.models, found.scope
+        about: dict[str, Any] = {"market": scope.market, "timeframe_ms": scope.timeframe_ms}
+        made = trained(models, network(), symbols=list(scope.symbols), horizon=24, **about)
+        found.opinions.voice = found.opinions._voice(made)
+        assert found._delay() > 10 * 24
 
 
 @pytest.mark.slow

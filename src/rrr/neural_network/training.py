@@ -180,15 +180,18 @@ async def _born(desk: Path) -> Process:
     """Spawned, never forked; in a process group of its own; its input is the thread it hangs by."""
     sources = str(Path(rrr.__file__).parents[1])
     paths = [sources, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", train_child.__name__, desk),
-        stdin=PIPE,
-        stdout=PIPE,
-        stderr=PIPE,
-        limit=LINE_BYTES_MAX,
-        process_group=0,
-        env=os.environ | ONE_THREAD | {"PYTHONPATH": os.pathsep.join(paths)},
-    )
+    try:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", train_child.__name__, desk),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            limit=LINE_BYTES_MAX,
+            process_group=0,
+            env=os.environ | ONE_THREAD | {"PYTHONPATH": os.pathsep.join(paths)},
+        )
+    except OSError as error:  # no memory, too many processes
+        raise ModelBroken(f"No training can begin here: {error.strerror}.", SERVES) from error
 
 
 async def _heard(stdout: asyncio.StreamReader, told: Callable[[Progress], None]) -> Refusal | None:

@@ -94,11 +94,17 @@ class Follower:
         self.met = shadow.follows
         self.news = asyncio.Event()
         self.over = False  # nothing is decided any more: meet what is there, and rest
+        self.leaves = False  # rest now, and meet the others in the next life
 
     def tell(self, over: bool = False) -> None:
         """There is something new, or there will be nothing more."""
         self.over = self.over or over
         self.news.set()
+
+    def leave(self) -> None:
+        """Rest behind the page that is being met."""
+        self.leaves = True
+        self.tell(over=True)
 
     async def run(self) -> None:
         """Follow until it is over. Whatever fails here ends this shadow, and nothing else."""
@@ -109,7 +115,7 @@ class Follower:
         await self._turn_to(self.met, self.met)
         while True:
             self.news.clear()
-            if self.met < self.principal.committed.number:
+            if not self.leaves and self.met < self.principal.committed.number:
                 await self._page()
             elif self.over:
                 break

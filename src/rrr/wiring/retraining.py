@@ -96,15 +96,15 @@ class Trainings:
         now_ms = house.engine.closed_at_ms
         if not plan.due(now_ms, self.learned_ms, self.tried_ms, opinions.drifted):
             return
-        # Somebody may have trained meanwhile.
-        self.learned_ms = await asyncio.to_thread(_learned_ms, house)
-        why = plan.due(now_ms, self.learned_ms, self.tried_ms, opinions.drifted)
-        if not why:
-            return
-        self.tried_ms = now_ms
         try:
-            await _another(house, why)
+            # Somebody may have trained meanwhile.
+            self.learned_ms = await asyncio.to_thread(_learned_ms, house)
+            why = plan.due(now_ms, self.learned_ms, self.tried_ms, opinions.drifted)
+            if why:
+                self.tried_ms = now_ms
+                await _another(house, why)
         except RRRError as error:
+            self.tried_ms = now_ms
             again = f"Another try follows after {span(plan.gap_ms / 1000)} of the market."
             text = f"no new model: {error.what} Whoever serves goes on. {again}"
             house.teller.note(Note("system", "not_retrained", text, level=Level.WARNING))

@@ -3,7 +3,8 @@
 Which there are: as soon as a model or a strategy is obeyed, `random` says its words at another time
 and `hold` what it held on average, `shuffled` is the network that learned from shuffled labels, and
 each model that the registry calls a shadow has a book of its own. Each is a task that nothing hangs
-on: it follows what is committed (`following`), and one that fails is told once.
+on: it follows what is committed (`following`), and one that fails is told once. A session that is
+finished is met to its end; a stopped one goes on, and whoever is far behind rests where it is.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from random import Random
 from typing import Any, Final
 
 from rrr.config import Settings
+from rrr.core.errors import ModelBroken
 from rrr.data_pipeline.market import Market
 from rrr.database import shadows
 from rrr.database.shadows import Shadow
@@ -33,6 +35,7 @@ from rrr.wiring.teller import Teller
 
 PAST_CLOSES: Final = 1_000  # that a new book learns from before it speaks
 HORIZONS: Final = 10  # a delay is longer than so many of them
+PATIENCE_S: Final = 3.0  # with who is behind when somebody stops us: the next life goes on there
 MADE: Final = "SELECT manifest FROM models WHERE id = ?"
 
 
@@ -76,12 +79,21 @@ class Shadows:
             for follower in self.followers.values():
                 follower.tell(over=True)
             if self.tasks:
+                await asyncio.wait(self.tasks, timeout=None if self._finished else PATIENCE_S)
+            for follower in self.followers.values():
+                follower.leave()
+            if self.tasks:
                 await asyncio.wait(self.tasks)
         finally:
             for task in self.tasks:
                 task.cancel()
             if self.tasks:
                 await asyncio.wait(self.tasks)
+
+    @property
+    def _finished(self) -> bool:
+        ends_ms = self.market.ends_ms
+        return ends_ms is not None and self.principal.head.at_ms >= ends_ms
 
     async def _watch(self, over: asyncio.Event) -> None:
         """Begin what is to be begun, and end what nobody watches any more."""
@@ -95,7 +107,7 @@ class Shadows:
                 now = await self._now()
                 if now != self.seen:
                     self.seen = now
-                    await self._look()
+                    await self._apart("a look at the shadows", self._look())
                 if over.is_set():
                     return
                 waiting = asyncio.create_task(self.news.wait())
@@ -120,7 +132,7 @@ class Shadows:
                 await self._open("random", number, delay=self._delay())
                 await self._open("hold", number)
                 kinds |= {"random", "hold"}
-            if "shuffled" not in kinds and (made := await self._made(model)) and made.twin:
+            if "shuffled" not in kinds and await self._has_twin(model):
                 await self._open("shuffled", number)
                 kinds |= {"shuffled"}
         wanted = await asyncio.to_thread(registry.shadows, self.models, self.scope)
@@ -157,6 +169,8 @@ class Shadows:
             follower.tell(over=True)
         at_ms = self.principal.clock()
         await self.principal.db.write(lambda connection: shadows.ended(connection, shadow, at_ms))
+        text = f"{shadow.name} is no shadow any more, or cannot be read: its book ends here"
+        self.teller.note(Note("system", "shadow_ended", text))
 
     def _begin(self, shadow: Shadow) -> None:
         follower = Follower(shadow, self.principal, self.known, self._cast)
@@ -174,7 +188,8 @@ class Shadows:
             task.cancel()
             await asyncio.wait({task})
         if not task.cancelled() and (error := task.exception()) is not None:
-            text = f"{who} cannot go on: {error or type(error).__name__}. Trading is untouched."
+            why = str(error).rstrip(".") or type(error).__name__
+            text = f"{who} cannot go on: {why}. Trading is untouched."
             detail = {"error": traceback.format_exception(error)[-3:]}
             self.teller.note(
                 Note("system", "shadow_lost", text, detail=detail, level=Level.WARNING)
@@ -211,6 +226,14 @@ class Shadows:
             return None
         return await asyncio.to_thread(artefacts.load, self.models / Path(folder).name)
 
+    async def _has_twin(self, model: int) -> bool:
+        """A model that is gone has none, and keeps no other shadow from its book."""
+        try:
+            made = await self._made(model)
+        except ModelBroken:
+            return False
+        return made is not None and bool(made.twin)
+
     def _voiced(self, artefact: Artefact) -> Voice:
         """Not watched: what it says is a function of the journal and of its own bytes."""
         market, of = self.market, self.opinions
@@ -218,9 +241,11 @@ class Shadows:
 
     def _delay(self) -> int:
         """Drawn once; beyond any horizon and any memory, so that it foresees nothing."""
-        voice = self.opinions.voice
-        remembered = WINDOW if isinstance(voice, Model) else voice.window
-        least = max(HORIZONS * self.settings.train.horizon_candles, remembered) + 1
+        voice, horizon = self.opinions.voice, self.settings.train.horizon_candles
+        remembered = voice.window
+        if isinstance(voice, Model):
+            remembered, horizon = WINDOW, voice.artefact.horizon
+        least = max(HORIZONS * horizon, remembered) + 1
         return Random(f"shadow {self.settings.seed}").randrange(least, 2 * least)
 
 
