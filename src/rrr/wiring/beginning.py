@@ -183,8 +183,7 @@ def terms_of(market: Market, settings: Settings, mode: str = "paper") -> Terms:
         **market.about,
     }
     if settings.opinion == "model":
-        when = {"minutes_max", "every_hours", "gap_hours"}  # it trains, and not what
-        about["train"] = settings.train.model_dump(exclude=when)
+        about["train"] = _learned(settings)
     return Terms(
         about=about,
         units=units,
@@ -195,6 +194,26 @@ def terms_of(market: Market, settings: Settings, mode: str = "paper") -> Terms:
         at_ms=market.opens_ms,
         ends_at_ms=market.ends_ms,
     )
+
+
+def _learned(settings: Settings) -> dict[str, int]:
+    """What decides the model of a start; what is as it always was is not said.
+
+    >>> _learned(Settings())
+    {'history_candles': 8760, 'epochs': 8, 'horizon_candles': 4}
+    """
+    train = settings.train
+    about = {
+        "history_candles": train.history_candles,
+        "epochs": quick_epochs(train.epochs),
+        "horizon_candles": train.horizon_candles,
+    }
+    return about | ({"patience_epochs": train.patience_epochs} if train.patience_epochs else {})
+
+
+def quick_epochs(epochs: int) -> int:
+    """Half of those of a full training: whoever starts waits for it."""
+    return max(epochs // 2, 1)
 
 
 @asynccontextmanager

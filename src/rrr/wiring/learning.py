@@ -15,7 +15,7 @@ from rrr.neural_network.artefact import Artefact
 from rrr.neural_network.job import FOLDS, NETS, Job, needed
 from rrr.neural_network.panel import leader_of, panel_of
 from rrr.neural_network.training import Progress, train
-from rrr.wiring.beginning import market_of
+from rrr.wiring.beginning import market_of, quick_epochs
 from rrr.wiring.judging import tried
 from rrr.wiring.stopping import stop_when_asked, unless
 from rrr.wiring.teller import Teller
@@ -143,7 +143,7 @@ def _job(market: Market, settings: Settings, full: bool, lately: Sequence[Close]
         market.name,
         settings.seed,
         asked.horizon_candles,
-        asked.epochs if full else max(asked.epochs // 2, 1),
+        asked.epochs if full else quick_epochs(asked.epochs),
         asked.patience_epochs,
         FOLDS if full else 0,
         NETS if full else 1,
