@@ -17,6 +17,7 @@ from rrr.config import Home, Settings
 from rrr.core.errors import ModelBroken
 from rrr.core.market import PPM
 from rrr.data_pipeline.simulated import simulated
+from rrr.database.sessions import key_of
 from rrr.neural_network import features as room
 from rrr.neural_network.abstaining import Terms
 from rrr.neural_network.labels import labels
@@ -200,24 +201,52 @@ def test_recipes_count_once_and_looks_each_time(tmp_path: Path) -> None:
     home, here, other = Home(tmp_path), scope(), scope(market="replay")
     home.prepare()
     recipes = {"ridge": '"a"', "boosting": '"b"', "network": '"c"'}
-    trials = gate_ledger.counted(home, here, recipes, "ridge", 1).trials
+    trials = gate_ledger.counted(home, here, recipes, '"one"', 1)
     assert gate_ledger.ledger(home, here, 21) == (24, 21, None, 1)
     gate_ledger.concluded(home, {trials["ridge"]: {"excess": 0.1, "sharpe": 0.2}})
     gate_ledger.concluded(home, {trials["boosting"]: {"excess": 0.3, "sharpe": None}})
     assert gate_ledger.ledger(home, here, 21).variance == pytest.approx(0.02)
-    gate_ledger.counted(home, here, recipes | {"network": '"d"'}, "network", 2)
-    assert gate_ledger.ledger(home, here, 0)._replace(variance=None) == (4, 0, None, 2)
-    gate_ledger.counted(home, other, recipes, "ridge", 3)
-    assert gate_ledger.ledger(home, here, 0).tried == 4, "Another market is another family."
+    gate_ledger.seen(home, here, [f'"{one}"' for one in ("one", "two", "three")], 1)
+    gate_ledger.counted(home, here, recipes | {"network": '"d"'}, '"two"', 2)
+    assert gate_ledger.ledger(home, here, 0)._replace(variance=None) == (4, 0, None, 3)
+    gate_ledger.counted(home, other, recipes, '"four"', 3)
+    known = gate_ledger.ledger(home, here, 0)
+    assert (known.tried, known.looks) == (4, 3), "What is made up is another family."
+
+
+def test_fewer_instruments_and_other_timeframes_are_no_new_beginning(tmp_path: Path) -> None:
+    home, whole = Home(tmp_path), scope(market="kraken")
+    home.prepare()
+    recipe = {"ridge": '{"model":"ridge"}'}
+    gate_ledger.counted(home, whole, recipe, '"one"', 1)
+    for of in (
+        whole._replace(symbols=whole.symbols[:1]),
+        whole._replace(timeframe_ms=4 * whole.timeframe_ms),
+        whole._replace(market="replay"),
+    ):
+        before = gate_ledger.ledger(home, whole, 0)
+        gate_ledger.counted(home, of, recipe, key_of(of._asdict()), 1)
+        here, there = (gate_ledger.ledger(home, one, 0) for one in (whole, of))
+        assert (here.tried, here.looks) == (before.tried + 1, before.looks + 1), of
+        assert (there.tried, there.looks) == (here.tried, here.looks), of
+    gate_ledger.tried(home, whole._replace(timeframe_ms=1_000), {"ridge": '{"strategy":"a"}'}, 1)
+    gate_ledger.tried(home, whole._replace(symbols=("ADA-USD",)), recipe, 1)
+    assert gate_ledger.ledger(home, whole, 0).tried == here.tried, "Rules and strangers are none."
 
 
 def test_a_refit_is_the_same_recipe_and_a_choice_another() -> None:
-    said = {"kind": "ridge", "features_version": 1, "settings": {"horizon": 4, "market": "kraken"}}
+    learned = {"horizon": 4, "market": "kraken"}
+    data = {"begins_ms": 0, "ends_ms": 10_000}
+    said = {"kind": "ridge", "features_version": 1, "timeframe_ms": 1, "data": data}
+    said |= {"settings": learned}
     settings = {"policy.stop_bps": {"value": 300}, "costs.slippage_ppm": {"value": 100}}
     usual = gate_ledger.recipe(said, settings)
-    later = said | {"data": {"ends_ms": 9}, "settings": {"horizon": 4, "market": "replay"}}
+    later = said | {"data": {"begins_ms": 24, "ends_ms": 10_100}}
+    later |= {"settings": learned | {"market": "replay"}}
     assert gate_ledger.recipe(later, settings) == usual
     assert gate_ledger.recipe(said | {"kind": "network"}, settings) != usual
+    half = said | {"data": data | {"begins_ms": 5_000}}
+    assert gate_ledger.recipe(half, settings) != usual, "How much history is a choice."
     assert gate_ledger.recipe(said | {"settings": {"horizon": 8}}, settings) != usual
     assert gate_ledger.recipe(said, {"policy.stop_bps": {"value": 301}}) != usual
     assert gate_ledger.recipe(said, settings | {"gate.prior_trials": {"value": 0}}) == usual

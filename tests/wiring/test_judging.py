@@ -86,7 +86,7 @@ def test_planted_skill_passes_and_is_obeyed_and_luck_is_refused_with_its_reasons
     assert refused.code == 5
     assert "✗ beats ridge" in refused.out
     assert f"the simplest that is not beaten is ridge: {skilled}" in refused.out
-    assert "looked at 2 times" in refused.out
+    assert "looked at 2 times" in refused.out, "Its holdout was shown beside the other's."
     assert house.rrr("models", "promote", lucky, *CHEAP).code == 5
 
     promoted = house.rrr("models", "promote", skilled, *CHEAP)
@@ -103,20 +103,27 @@ def test_planted_skill_passes_and_is_obeyed_and_luck_is_refused_with_its_reasons
 
 def test_a_look_is_counted_once_and_a_verdict_stands_until_its_terms_change(house: House) -> None:
     first = house.gate("ridge")
-    assert len(house.ask("SELECT * FROM trials")) == 3
+    assert len(house.ask("SELECT * FROM trials")) == 5
     again = house.gate("ridge")
     assert (again.code, again.out) == (first.code, first.out)
     assert "This verdict stands" in again.err
-    assert len(house.ask("SELECT * FROM trials")) == 3
+    assert len(house.ask("SELECT * FROM trials")) == 5
 
     dear = house.gate("ridge", "--set", "costs.taker_fee_ppm=200", "--json")
-    assert dear.told["looks"] == 2
+    assert dear.told["looks"] == 3, "Of two siblings on the terms before, and this one."
     assert dear.told["tried"] == 21 + 2 + 2
     cheap = house.rrr("models", "promote", house.made["ridge"].name, *CHEAP)
     assert cheap.code == 5
     assert "costs.BTC-USD.taker_fee_ppm 200, and this account says 100" in cheap.err
     known = house.ask("SELECT json_extract(outcome, '$.excess') FROM trials WHERE outcome NOTNULL")
     assert len(known) == 4
+    named = house.made["ridge"].name
+    loose = house.gate("ridge", "--set", "gate.prior_trials=0", "--set", "risk.gross_max_bps=9000")
+    assert loose.code == 0
+    refused = house.rrr("models", "promote", named, *CHEAP)
+    assert refused.code == 5
+    assert "gate.prior_trials 0, and this account says 21" in refused.err
+    assert "risk.gross_max_bps 9000, and this account says 9500" in refused.err
     assert known[0][0] > 0.05
 
 
@@ -185,4 +192,4 @@ def test_a_training_counts_when_it_is_shown_and_its_gate_counts_no_recipe_again(
     said = house.gate("ridge", "--json")
     assert (said.told["tried"], said.told["looks"]) == (21 + 2, 1)
     fewer = house.gate("ridge", "--json", "--set", "gate.prior_trials=0")
-    assert (fewer.told["tried"], fewer.told["looks"]) == (2, 2)
+    assert (fewer.told["tried"], fewer.told["looks"]) == (2, 3)

@@ -1,13 +1,17 @@
 """What was tried counts before it is looked at, and a recipe is what was chosen, not when.
 
 The three kinds of a training are three recipes of the family that every backtest of these
-instruments is counted in; refits on later candles are no new ones. A look at the holdout is a trial
-of a family of its own. Synthetic markets are other families: their names say so.
+instruments is counted in; refits on later candles are no new ones. Models of some of the same
+instruments, or of another timeframe, are kin: they saw the same prices, and count too. A look at
+the holdout is of one model on one account's terms. Synthetic markets are other families: their
+names say so.
 """
 
+import sqlite3
 from collections.abc import Mapping, Sequence
+from math import log2
 from statistics import variance
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rrr.backtesting.gate_returns import Ledger
 from rrr.backtesting.records import chosen, family_of, path_of
@@ -19,13 +23,8 @@ from rrr.neural_network.artefact import Scope
 
 HOLDOUT: Final = "holdout of"
 NO_CHOICE: Final = ("symbols", "market")  # of a training's settings: the family's
-
-
-class Counted(NamedTuple):
-    """The trials of one judgement, by kind, and the look at the holdout."""
-
-    trials: Mapping[str, int]
-    look: int
+OF_MODELS: Final = '"model":'  # in the recipe of a model, and in no other
+MADE_UP: Final = "simulated"
 
 
 def family(scope: Scope) -> str:
@@ -38,6 +37,7 @@ def recipe(manifest: Mapping[str, Any], settings: Mapping[str, Mapping[str, Any]
     about = {
         "model": manifest.get("kind", "network"),
         "learned": learned,
+        "history": _length(manifest),
         "features": manifest["features_version"],
         "sources": manifest.get("sources", {}),
     }
@@ -46,14 +46,22 @@ def recipe(manifest: Mapping[str, Any], settings: Mapping[str, Mapping[str, Any]
 
 
 def counted(
-    home: Home, scope: Scope, recipes: Mapping[str, str], candidate: str, at_ms: int
-) -> Counted:
-    """Write down who is about to be looked at; of the candidate's kind also its last part."""
-    of = family(scope)
+    home: Home, scope: Scope, recipes: Mapping[str, str], look: str, at_ms: int
+) -> dict[str, int]:
+    """Write down who is about to be looked at, and the candidate's `look` at its last part.
+
+    The trial of each kind.
+    """
     with research.writing(path_of(home)) as connection:
-        trials = research.looked(connection, of, list(recipes.values()), at_ms)
-        [look] = research.looked(connection, f"{HOLDOUT} {of}", [recipes[candidate]], at_ms)
-    return Counted(dict(zip(recipes, trials, strict=True)), look)
+        trials = research.looked(connection, family(scope), list(recipes.values()), at_ms)
+        _looked(connection, scope, [look], at_ms)
+    return dict(zip(recipes, trials, strict=True))
+
+
+def seen(home: Home, scope: Scope, looks: Sequence[str], at_ms: int) -> None:
+    """Write down whose last part is about to be shown beside the candidate's."""
+    with research.writing(path_of(home)) as connection:
+        _looked(connection, scope, looks, at_ms)
 
 
 def tried(home: Home, scope: Scope, recipes: Mapping[str, str], at_ms: int) -> None:
@@ -72,9 +80,42 @@ def ledger(home: Home, scope: Scope, prior: int) -> Ledger:
     """All that was tried so far, and how the known ratios differ."""
     of = family(scope)
     with research.reading(path_of(home)) as connection:
-        known = research.trials(connection, of)
-        looks = research.trials(connection, f"{HOLDOUT} {of}").looks
-    return Ledger(known.recipes + prior, prior, _variance([*known.excesses.values()]), looks)
+        known, every = research.trials(connection, of), research.recipes(connection)
+    looks = {
+        look
+        for name, look in every
+        if name.startswith(HOLDOUT) and kin(name.removeprefix(HOLDOUT).lstrip(), of)
+    }
+    others = {
+        (name, recipe)
+        for name, recipe in every
+        if name != of and not name.startswith(HOLDOUT) and OF_MODELS in recipe and kin(name, of)
+    }
+    ratios = [*known.excesses.values()]
+    return Ledger(known.recipes + len(others) + prior, prior, _variance(ratios), len(looks))
+
+
+def kin(one: str, other: str) -> bool:
+    """Whether two families may share prices; what is made up shares none with what is not.
+
+    >>> kin("kraken BTC-USD+ETH-USD 1h", "replay BTC-USD 4h"), kin("kraken A-USD 1h", "kraken B 1h")
+    (True, False)
+    """
+    (market, symbols, _), (market_2, symbols_2, _) = (name.rsplit(" ", 2) for name in (one, other))
+    if not set(symbols.split("+")) & set(symbols_2.split("+")):
+        return False
+    return market == market_2 or MADE_UP not in (market, market_2)
+
+
+def _looked(connection: sqlite3.Connection, scope: Scope, looks: Sequence[str], at_ms: int) -> None:
+    research.looked(connection, f"{HOLDOUT} {family(scope)}", looks, at_ms)
+
+
+def _length(manifest: Mapping[str, Any]) -> int:
+    """Of the history, in halves of doublings: how much is a choice, a few candles more are none."""
+    data = manifest["data"]
+    candles = (data["ends_ms"] - data["begins_ms"]) / manifest["timeframe_ms"]
+    return round(2 * log2(max(candles, 1)))
 
 
 def _variance(ratios: Sequence[float]) -> float | None:

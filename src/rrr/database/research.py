@@ -178,6 +178,11 @@ def trials(connection: sqlite3.Connection, family: str) -> Trials:
     )
 
 
+def recipes(connection: sqlite3.Connection) -> set[tuple[str, str]]:
+    """Each family with each recipe of it that was ever looked at."""
+    return set(connection.execute("SELECT DISTINCT family, recipe FROM trials"))
+
+
 def _shown(connection: sqlite3.Connection, family: str, figure: str) -> dict[str, float]:
     """The last outcome of each recipe that has this figure."""
     rows = connection.execute(

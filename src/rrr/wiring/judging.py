@@ -81,7 +81,7 @@ def gate(home: Home, loaded: Loaded, name: str, progress: Progress) -> Judged:
     models, rules = home.data / "models", rules_of(loaded.settings)
     of = registry.named(models, name)
     loaded = as_scoped(loaded, of)
-    terms = key_of(_terms(loaded.settings, of))
+    terms = _terms(loaded.settings, of)
     if (stood := registry.stands(models, of.name, terms)) is not None:
         pictures = model_page.path_of(models, of)
         return Judged(stood, registry.page(models, of.name), True, pictures)
@@ -95,11 +95,11 @@ def gate(home: Home, loaded: Loaded, name: str, progress: Progress) -> Judged:
     leaky = leaks(Pipeline(market.panel, mine, of.kind, of.network, loaded.settings.seed))
 
     home.prepare()
-    counted = gate_ledger.counted(home, of.scope, _recipes(loaded, siblings), of.kind, now_ms())
+    trials = gate_ledger.counted(home, of.scope, _recipes(loaded, siblings), terms, now_ms())
     progress.stage("playing", COMPILING if is_cold() else "playing siblings and champion")
     bench = bench_of(loaded, market, mine, of)
     seen = shown(bench, {kind: one.cut() for kind, one in folds.items()})
-    gate_ledger.concluded(home, _outcomes(seen, counted.trials, of, rules))
+    gate_ledger.concluded(home, _outcomes(seen, trials, of, rules))
     ledger = gate_ledger.ledger(home, of.scope, loaded.settings.gate.prior_trials)
     progress.stage("twins")
     passed = {test: not found for test, found in leaky.items()}
@@ -107,6 +107,8 @@ def gate(home: Home, loaded: Loaded, name: str, progress: Progress) -> Judged:
     case = case_of(bench, seen, kind, mine.cut(), ledger, passed, progress.heard)
     progress.stage("judging")
     verdict = judge(case, rules)
+    looks = [_terms(loaded.settings, one) for one in siblings.values()]
+    gate_ledger.seen(home, of.scope, looks, now_ms())
 
     serves = siblings[simplest(seen.kinds, rules)]
     content = {
@@ -248,15 +250,17 @@ def _history(market: Market, of: Artefact) -> History:
     return history_over(panel, market)
 
 
-def _terms(settings: Settings, of: Artefact) -> dict[str, Any]:
+def _terms(settings: Settings, of: Artefact) -> str:
     """What a verdict depends on: on the same, another look shows nothing new."""
-    return {
-        "model": of.id,
-        "account": account_of(settings, of.scope.symbols),
-        "capital": str(settings.capital),
-        "seed": settings.seed,
-        "core": core_hash(),
-    }
+    return key_of(
+        {
+            "model": of.id,
+            "account": account_of(settings, of.scope.symbols),
+            "capital": str(settings.capital),
+            "seed": settings.seed,
+            "core": core_hash(),
+        }
+    )
 
 
 def _recipes(loaded: Loaded, siblings: Mapping[str, Artefact]) -> dict[str, str]:
