@@ -8,6 +8,7 @@ from rrr.monitoring.shadowed import CLOSES_MIN, STRETCHES_MAX, interval, told
 BESIDE = {
     "name": "random",
     "kind": "random",
+    "folder": None,
     "delay_closes": 240,
     "since_ms": 1,
     "closes": 1_200,
@@ -68,5 +69,5 @@ def test_in_words() -> None:
     assert "too early to say after 1,200 closes" in text
     ((_, text),) = told([BESIDE | {"since_ms": None}])
     assert text.startswith("not heard yet, it speaks 240 closes late")
-    ((_, text),) = told([BESIDE | {"kind": "model"}])
-    assert "a test of plumbing" in text
+    ((_, text),) = told([BESIDE | {"kind": "model", "folder": "0123456789ab"}])
+    assert "(0123456789ab, watched on paper: a test of plumbing)" in text

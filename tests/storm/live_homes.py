@@ -215,6 +215,7 @@ def settings(venue: str, symbols: Sequence[str]) -> dict[str, Any]:
             "book_volatility_max_bps": 100_000,
         },
         "guard": {"lag_max_ms": 60_000},  # a hurried machine is always late
+        "shadows": {"enabled": False},  # figures of one book are compared
         "live": {
             "enabled": True,
             "venue": venue,

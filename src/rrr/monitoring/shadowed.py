@@ -48,7 +48,7 @@ def shadowed(connection: sqlite3.Connection, session: Session) -> list[dict[str,
 
 def told(found: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """A line for each: its name, and how it did."""
-    return [(f"vs {one['kind']}", f"{_told(one)} ({TITLES[one['kind']]})") for one in found]
+    return [(f"vs {one['kind']}", f"{_told(one)} ({_title(one)})") for one in found]
 
 
 def interval(apart: F64) -> tuple[float, float] | None:
@@ -128,6 +128,11 @@ def _linked(steps: F64) -> float:
 
 def _one(connection: sqlite3.Connection, sql: str, *key: int) -> Any:
     return connection.execute(sql, key).fetchone()[0] or 0
+
+
+def _title(one: Mapping[str, Any]) -> str:
+    title = TITLES[one["kind"]]
+    return f"{one['folder']}, {title}" if one["folder"] else title
 
 
 def _told(one: Mapping[str, Any]) -> str:

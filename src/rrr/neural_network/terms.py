@@ -30,13 +30,19 @@ def terms_of(settings: Settings, symbols: Sequence[str]) -> Terms:
 
 
 def belief_of(settings: Settings, timeframe_ms: int, *, settled: bool) -> Belief:
-    """Where nobody trains anew, a model is believed to the end, unless a person says how long."""
+    """Where nobody trains anew, a model is believed to the end, unless a person says how long.
+
+    A real market may change all the same; a simulated one never does.
+    """
     hours, again = settings.abstain.expire_hours, settings.train.every_hours
     if again is None:
         again = RETRAINED_HOURS if settings.real and timeframe_ms >= HOUR_MS else 0
     if hours is None and again and not settled:
         hours = RETRAININGS * again
-    return Belief(NEVER if hours is None else hours * HOUR_MS, heeds_drift=not settled)
+    return Belief(
+        NEVER if hours is None else hours * HOUR_MS,
+        heeds_drift=not settled and (settings.real or again > 0),
+    )
 
 
 def stated(cost_ppm: int, margin_ppm: int, hold_bps: int, probability_min_bps: int) -> Terms:
