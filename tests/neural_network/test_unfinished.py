@@ -66,6 +66,18 @@ def test_once_done_nothing_is_left(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_who_ends_the_same_training_first_takes_nothing_from_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda file: kept(tmp_path).clear())
+    assert same(kept(tmp_path).piece("final-network", made), PIECE)
+    monkeypatch.undo()
+    kept(tmp_path).piece("final-network", made)
+    gone = tmp_path / f".unfinished-{RECIPE[:12]}" / "final-network-gone.safetensors"
+    monkeypatch.setattr(Path, "glob", lambda folder, pattern: iter([gone]))
+    assert not kept(tmp_path).has("final-network")
+
+
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / f".unfinished-{RECIPE[:12]}").write_text("a file")
     with pytest.raises(StorageFailed, match=r"unfinished-abab.* cannot be written"):

@@ -138,6 +138,7 @@ def test_a_model_that_is_gone_cannot_be_explained_and_a_rule_is_by_why(
     lost = house.command("explain", "BTC-USD")
     assert lost.code == 79
     assert "is missing" in lost.told["what"]
+    assert "restore its folder" in lost.told["advice"]
 
     ruled = House(tmp_path / "ruled", ("--candles", "300", "--signals", "baseline"))
     assert ruled.run().code == 0

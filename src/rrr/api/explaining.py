@@ -22,7 +22,7 @@ from rrr.database import sessions, signals
 from rrr.database.sessions import Session
 from rrr.monitoring.words import span, stamp
 from rrr.neural_network.abstaining import Reason, Terms
-from rrr.neural_network.artefact import NEW, Artefact, load
+from rrr.neural_network.artefact import Artefact, load
 from rrr.neural_network.conformal import SCORES_MAX, Conformal, ask
 from rrr.neural_network.model import WINDOW, Model
 from rrr.neural_network.strategies.strategy import SILENT
@@ -38,6 +38,10 @@ MANIFEST = "SELECT name, manifest FROM models WHERE id = ?"
 SETTING = "SELECT value FROM settings WHERE run = ? AND name = ?"
 EXPIRE = "abstain.expire_hours"
 RETRAINED = "train.every_hours"
+AGAIN: Final = (
+    "Only the model that spoke can say it again: restore its folder from a backup;"
+    " `rrr why` tells what became of its word."
+)
 ENDED: Final = (Reason.EXPIRED, Reason.DRIFTED)
 
 
@@ -100,9 +104,12 @@ def _one(look: Lookup, at_ms: int | None, models: Path, core_hash: str) -> dict[
 
 
 def _artefact(folder: Path, model: int) -> Artefact:
-    artefact = load(folder)
+    try:
+        artefact = load(folder)
+    except ModelBroken as error:
+        raise ModelBroken(error.what, AGAIN) from error
     if artefact.id != model:
-        raise ModelBroken(f"The model in {folder} is another than the one that spoke.", NEW)
+        raise ModelBroken(f"The model in {folder} is another than the one that spoke.", AGAIN)
     return artefact
 
 

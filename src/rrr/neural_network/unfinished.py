@@ -2,13 +2,15 @@
 
 Pieces lie in `.unfinished-RECIPE` beside the models, each named by what it is and by the sha256 of
 its bytes: whoever begins the same training again goes on from them. What does not match its name
-is removed and made anew. A quick training has no folder and keeps nothing.
+is removed and made anew. Who does the same training meanwhile may end first, and take the folder
+away. A quick training has no folder and keeps nothing.
 """
 
 import hashlib
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -48,10 +50,11 @@ class Unfinished:
         if self.folder is None or not self.folder.is_dir():
             return None
         for path in sorted(self.folder.glob(f"{name}-*.safetensors")):
-            content = path.read_bytes()
-            if path.name == _named(name, content):
-                return content
-            path.unlink()
+            with suppress(FileNotFoundError):
+                content = path.read_bytes()
+                if path.name == _named(name, content):
+                    return content
+                path.unlink()
         return None
 
     def _keep(self, name: str, content: bytes) -> None:
@@ -64,7 +67,8 @@ class Unfinished:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            partial.replace(self.folder / _named(name, content))
+            with suppress(FileNotFoundError):
+                partial.replace(self.folder / _named(name, content))
         except OSError as error:
             raise StorageFailed(
                 f"{self.folder} cannot be written: {error.strerror}.",
@@ -76,8 +80,9 @@ def sweep(models: Path, recipe: str, desk: Path) -> None:
     """Remove what other trainings left and nobody touched for days before this desk was made."""
     since = desk.stat().st_mtime - DAYS * 86_400
     for folder in models.glob(f"{MARK}*"):
-        if folder.name != f"{MARK}{recipe[:12]}" and folder.stat().st_mtime < since:
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            if folder.name != f"{MARK}{recipe[:12]}" and folder.stat().st_mtime < since:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _named(name: str, content: bytes) -> str:
