@@ -275,11 +275,16 @@ def test_closes_that_a_shadow_met_on_paper_count_and_not_the_calendar(home: Home
         (lack,) = lacks(home, MODEL)
         assert "0.0 of 7 days" in lack.what
         connection.execute("PRAGMA foreign_keys = OFF")
-        for hour in range(7 * 24):
-            row = (1, 7, (hour + 1) * HOUR_MS)
-            columns = dict(zip(("session", "book", "at_ms"), row, strict=True))
-            insert(connection, "equity", columns)
-        insert(connection, "shadows", {"session": 1, "book": 7, "folder": of.name})
+        insert(connection, "shadows", {"session": 1, "book": 7, "folder": of.name, "opens": 9})
+        begins = {"session": 1, "book": 0, "number": 9, "at_ms": 1_000 * HOUR_MS, "chain": b""}
+        insert(connection, "journal", begins)
+        for hour in range(1_000 + 6 * 24):  # it learned from a thousand before it spoke
+            insert(connection, "equity", {"session": 1, "book": 7, "at_ms": hour * HOUR_MS})
+        connection.commit()
+        (lack,) = lacks(home, MODEL)
+        assert "6.0 of 7 days" in lack.what
+        for hour in range(1_000 + 6 * 24, 1_000 + 7 * 24):
+            insert(connection, "equity", {"session": 1, "book": 7, "at_ms": hour * HOUR_MS})
         connection.commit()
     assert lacks(home, MODEL) == []
 

@@ -9,6 +9,7 @@ BESIDE = {
     "name": "random",
     "kind": "random",
     "folder": None,
+    "ended_at_ms": None,
     "delay_closes": 240,
     "since_ms": 1,
     "closes": 1_200,
@@ -71,3 +72,5 @@ def test_in_words() -> None:
     assert text.startswith("not heard yet, it speaks 240 closes late")
     ((_, text),) = told([BESIDE | {"kind": "model", "folder": "0123456789ab"}])
     assert "(0123456789ab, watched on paper: a test of plumbing)" in text
+    ((_, text),) = told([BESIDE | {"ended_at_ms": 1}])
+    assert text.endswith(", ended)")

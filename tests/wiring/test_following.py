@@ -17,6 +17,7 @@ from rrr.core.state import Sizing, State
 from rrr.database import balance, journal, sessions, shadows
 from rrr.database.opening import PAPER, connect_read_only
 from rrr.database.shadows import Shadow
+from rrr.monitoring.shadowed import shadowed
 from rrr.neural_network.twins import Companion, Delayed, Flat, Held, Silent, Turn, said
 from rrr.trading.engine.engine import Engine
 from rrr.trading.engine.opening import core_hash
@@ -260,3 +261,31 @@ async def test_how_much_is_read_at_once_changes_nothing(
     await lived(small)
     for table, sql in MINE.items():
         assert ask(small, sql) == ask(path, sql), table
+
+
+async def test_who_is_a_shadow_again_has_another_book_of_another_name(path: Path) -> None:
+    async with living(path, terms(SEED)) as engine:
+        names = [
+            await engine.db.write(
+                lambda c: shadows.opened(c, engine.session.id, "model", (0, 0), 1, folder="abc")
+            )
+            for _ in range(2)
+        ]
+    assert [one.name for one in names] == ["model abc", "model abc (2)"]
+    assert names[0].book != names[1].book
+
+
+async def test_what_the_principal_did_after_a_shadow_ended_is_not_counted_beside_it(
+    path: Path,
+) -> None:
+    await lived(path, until=120)
+    async with living(path, terms(SEED, law=UNDER)) as engine:
+        last_ms = engine.closed_at_ms
+        await engine.take(moments()[120:])
+    with closing(connect_read_only(path, PAPER)) as connection:
+        found = shadowed(connection, sessions.named(connection, None))
+        times = [at_ms for (at_ms,) in connection.execute("SELECT at_ms FROM fills WHERE book = 0")]
+    assert max(times) > last_ms
+    for one in found:
+        meanwhile = [at_ms for at_ms in times if one["since_ms"] <= at_ms <= last_ms]
+        assert one["principal_fills"] == len(meanwhile)

@@ -32,7 +32,9 @@ DAY_MS: Final = 86_400_000
 SHADOW_DAYS: Final = 7
 TABLE: Final = "SELECT 1 FROM pragma_table_info('shadows')"
 WATCHED: Final = """SELECT count(DISTINCT e.at_ms) FROM shadows s
-    JOIN equity e ON e.session = s.session AND e.book = s.book WHERE s.folder = ?"""
+    JOIN journal j ON j.session = s.session AND j.book = 0 AND j.number = s.opens
+    JOIN equity e ON e.session = s.session AND e.book = s.book AND e.at_ms >= j.at_ms
+    WHERE s.folder = ?"""
 CAPS: Final = ("orders_per_minute_max", "order_notional_max", "day_notional_max")
 
 

@@ -73,7 +73,11 @@ def opened(
     (book,) = connection.execute(
         "SELECT max(id) + 1 FROM books WHERE session = ?", (session,)
     ).fetchone()
-    name = " ".join(filter(None, (kind, folder)))
+    (before,) = connection.execute(
+        "SELECT count(*) FROM shadows WHERE (session, kind, folder) = (?, ?, ?)",
+        (session, kind, folder),
+    ).fetchone()
+    name = " ".join(filter(None, (kind, folder, f"({before + 1})" if before else "")))
     shadow = Shadow(session, book, name, kind, folder, delay, rows[1], rows[0], "{}", at_ms, None)
     connection.execute("INSERT INTO books VALUES (?, ?, ?)", (session, book, name))
     connection.execute(

@@ -32,7 +32,9 @@ TITLES: Final = {
 }
 FIRST_WORD: Final = """SELECT at_ms FROM journal
     WHERE session = ? AND book = ? AND kind = 5 ORDER BY number LIMIT 1"""
-TRADES: Final = "SELECT count(*) FROM fills WHERE session = ? AND book = ? AND at_ms >= ?"
+TRADES: Final = (
+    "SELECT count(*) FROM fills WHERE session = ? AND book = ? AND at_ms BETWEEN ? AND ?"
+)
 EXPOSURE: Final = """SELECT avg(1.0 * worth / (cash + worth)) FROM equity
     WHERE session = ? AND book = ? AND at_ms BETWEEN ? AND ? AND cash + worth > 0"""
 
@@ -105,8 +107,8 @@ def _beside(
         "closes": len(ours),
         "return_ratio": _linked(other),
         "principal_return_ratio": _linked(ours),
-        "fills": _one(connection, TRADES, *key, span[0]),
-        "principal_fills": _one(connection, TRADES, session.id, PRINCIPAL, span[0]),
+        "fills": _one(connection, TRADES, *key, *span),
+        "principal_fills": _one(connection, TRADES, session.id, PRINCIPAL, *span),
         "exposure_ratio": round(_one(connection, EXPOSURE, *key, *span), 6),
         "principal_exposure_ratio": round(
             _one(connection, EXPOSURE, session.id, PRINCIPAL, *span), 6
@@ -131,8 +133,8 @@ def _one(connection: sqlite3.Connection, sql: str, *key: int) -> Any:
 
 
 def _title(one: Mapping[str, Any]) -> str:
-    title = TITLES[one["kind"]]
-    return f"{one['folder']}, {title}" if one["folder"] else title
+    until = "" if one["ended_at_ms"] is None else "ended"
+    return ", ".join(filter(None, (one["folder"], TITLES[one["kind"]], until)))
 
 
 def _told(one: Mapping[str, Any]) -> str:
