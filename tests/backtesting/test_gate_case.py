@@ -206,7 +206,9 @@ def test_recipes_count_once_and_looks_each_time(tmp_path: Path) -> None:
     gate_ledger.concluded(home, {trials["ridge"]: {"excess": 0.1, "sharpe": 0.2}})
     gate_ledger.concluded(home, {trials["boosting"]: {"excess": 0.3, "sharpe": None}})
     assert gate_ledger.ledger(home, here, 21).variance == pytest.approx(0.02)
-    gate_ledger.seen(home, here, [f'"{one}"' for one in ("one", "two", "three")], 1)
+    gate_ledger.seen(
+        home, gate_ledger.family(here), [f'"{one}"' for one in ("one", "two", "three")], 1
+    )
     gate_ledger.counted(home, here, recipes | {"network": '"d"'}, '"two"', 2)
     assert gate_ledger.ledger(home, here, 0)._replace(variance=None) == (4, 0, None, 3)
     gate_ledger.counted(home, other, recipes, '"four"', 3)

@@ -66,6 +66,8 @@ def test_a_full_training_leaves_three_siblings_of_which_one_serves(
     assert {each["training"] for each in said.values()} == {job.recipe()}
     assert sum(each["serves"] for each in said.values()) == 1
     assert all(each["full"] and each["trials"] == len(KINDS) for each in said.values())
+    known = {"rows", "rows_effective", "ic", "ic_error"}
+    assert all(set(each["metrics"]) == known for each in said.values()), "The rest is the gate's."
     assert [each.share for each in told] == sorted(each.share for each in told)
 
 

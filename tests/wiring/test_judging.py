@@ -4,12 +4,13 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rrr.backtesting import gate_ledger
 from rrr.cli import command
 from rrr.config import Home, load
 from rrr.neural_network import registry
@@ -99,6 +100,35 @@ def test_planted_skill_passes_and_is_obeyed_and_luck_is_refused_with_its_reasons
     page = house.rrr("models", "show", skilled).out
     assert "Passed all of 16 rules." in page
     assert "Made by hand: ridge." in page
+
+
+def test_what_the_holdout_showed_is_no_ones_to_read_before_the_gate(house: House) -> None:
+    name = house.made["ridge"].name
+    before = house.rrr("models", "show", name, "--json").told["manifest"]
+    assert not any("ic" in fold for fold in before["folds"])
+    house.gate("ridge")
+    after = house.rrr("models", "show", name, "--json").told["manifest"]
+    assert all(fold["ic"] == 0.02 for fold in after["folds"])
+
+
+def test_a_quick_training_and_a_backtest_of_what_was_learned_look_at_the_holdout(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = dict(zip(CHEAP[::2], CHEAP[1::2], strict=True))
+    given = {"market": "simulated", "symbols": words["--symbols"]}
+    of = house.made["ridge"]
+    quick = replace(of, manifest={**of.manifest, "full": False})
+    home = Home(house.home)
+    home.prepare()
+    for _ in range(2):
+        tried(home, load(home, overrides=given, environ={}), quick)
+    assert gate_ledger.ledger(home, of.scope, 21).looks == 1
+    folder = f"model:folder={of.folder}"
+    monkeypatch.setattr("rrr.wiring.backtesting.learned_from", lambda *_: "It learned from them.")
+    told = ("--symbols", words["--symbols"], "--market", "simulated", "--candles", "400")
+    back = house.rrr("backtest", "--strategy", folder, "--in-sample", *told)
+    assert back.code == 0, back.err
+    assert gate_ledger.ledger(home, of.scope, 21).looks == 2
 
 
 def test_a_look_is_counted_once_and_a_verdict_stands_until_its_terms_change(house: House) -> None:

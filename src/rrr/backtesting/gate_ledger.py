@@ -7,7 +7,6 @@ the holdout is of one model on one account's terms. Synthetic markets are other 
 names say so.
 """
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from math import log2
 from statistics import variance
@@ -54,14 +53,14 @@ def counted(
     """
     with research.writing(path_of(home)) as connection:
         trials = research.looked(connection, family(scope), list(recipes.values()), at_ms)
-        _looked(connection, scope, [look], at_ms)
+        research.looked(connection, f"{HOLDOUT} {family(scope)}", [look], at_ms)
     return dict(zip(recipes, trials, strict=True))
 
 
-def seen(home: Home, scope: Scope, looks: Sequence[str], at_ms: int) -> None:
-    """Write down whose last part is about to be shown beside the candidate's."""
+def seen(home: Home, of: str, looks: Sequence[str], at_ms: int) -> None:
+    """Write down whose last part is about to be shown, though no gate asks, of a family."""
     with research.writing(path_of(home)) as connection:
-        _looked(connection, scope, looks, at_ms)
+        research.looked(connection, f"{HOLDOUT} {of}", looks, at_ms)
 
 
 def tried(home: Home, scope: Scope, recipes: Mapping[str, str], at_ms: int) -> None:
@@ -105,10 +104,6 @@ def kin(one: str, other: str) -> bool:
     if not set(symbols.split("+")) & set(symbols_2.split("+")):
         return False
     return market == market_2 or MADE_UP not in (market, market_2)
-
-
-def _looked(connection: sqlite3.Connection, scope: Scope, looks: Sequence[str], at_ms: int) -> None:
-    research.looked(connection, f"{HOLDOUT} {family(scope)}", looks, at_ms)
 
 
 def _length(manifest: Mapping[str, Any]) -> int:

@@ -8,7 +8,7 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ from .labels import F64, Split
 from .report import report
 from .study import Lessons
 from .unfinished import Tensors
+
+ROWS: Final = ("rows", "rows_effective")  # of evidence: what the holdout's say of no skill
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def bundles(done: Studied) -> list[Bundle]:
             told |= {"folds": _folds(done, kind), "trials": len(job.kinds)}
         metrics = figures["evidence"]
         if job.full:  # what it showed last lies in the holdout
-            metrics = metrics | _shown(told["folds"][:may])
+            metrics = {name: metrics[name] for name in ROWS} | _shown(told["folds"][:may])
         manifest = told | _common(job) | {"metrics": metrics, "folds_shown": may}
         page = report(job, done.parts, done.taught, evidence, manifest, figures)
         files = _files(done, kind, said, truth) | {

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rrr import __version__
-from rrr.backtesting import records, trade_list
+from rrr.backtesting import gate_ledger, records, trade_list
 from rrr.backtesting.nulls import DRAWS
 from rrr.backtesting.records import Look
 from rrr.backtesting.result import Result
@@ -71,6 +71,8 @@ def backtest(home: Home, loaded: Loaded, asked: Asked, progress: Progress) -> Ru
     home.prepare()
     recipe = records.recipe_of(of.strategy, of.settings())
     [look] = records.begun(home, KIND, of.family, [recipe], at_ms)
+    if learned_from(of.strategy, of.history):
+        gate_ledger.seen(home, of.family, [recipe], at_ms)
     result = ran(of, opinions, asked.compiled, progress)
     told = reckoned(of, result, asked, progress)
     tried = records.tried(home, of.family, recipe, told.metrics.returns.sharpe_daily)

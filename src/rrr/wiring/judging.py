@@ -108,7 +108,7 @@ def gate(home: Home, loaded: Loaded, name: str, progress: Progress) -> Judged:
     progress.stage("judging")
     verdict = judge(case, rules)
     looks = [_terms(loaded.settings, one) for one in siblings.values()]
-    gate_ledger.seen(home, of.scope, looks, now_ms())
+    gate_ledger.seen(home, gate_ledger.family(of.scope), looks, now_ms())
 
     serves = siblings[simplest(seen.kinds, rules)]
     content = {
@@ -137,9 +137,15 @@ def gate(home: Home, loaded: Loaded, name: str, progress: Progress) -> Judged:
 
 
 def tried(home: Home, loaded: Loaded, of: Artefact) -> None:
-    """Count a training, whose figures are about to be shown: of each kind a recipe, no holdout."""
+    """Count a training, whose figures are about to be shown: of each kind a recipe.
+
+    What a quick one shows, it showed on the last candles: those that a gate holds back.
+    """
     siblings = registry.siblings(home.data / "models", of)
     gate_ledger.tried(home, of.scope, _recipes(as_scoped(loaded, of), siblings), now_ms())
+    if not of.manifest["full"]:
+        look = key_of({"model": of.id})
+        gate_ledger.seen(home, gate_ledger.family(of.scope), [look], now_ms())
 
 
 def rules_of(settings: Settings) -> Rules:

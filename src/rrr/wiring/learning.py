@@ -11,6 +11,7 @@ from rrr.core.errors import ModelBroken, Unavailable
 from rrr.core.events import Close
 from rrr.data_pipeline.market import Market
 from rrr.monitoring.notes import Note
+from rrr.monitoring.words import count
 from rrr.neural_network.artefact import Artefact
 from rrr.neural_network.job import FOLDS, NETS, Job, needed
 from rrr.neural_network.panel import leader_of, panel_of
@@ -40,8 +41,8 @@ async def train_now(
             # The logs of the home belong to its daemon.
             models, live = home.data / "models", shown(teller)
             made.append(await trained(job, models, teller, live))
+            await asyncio.to_thread(tried, home, loaded, made[0])
             if full:
-                await asyncio.to_thread(tried, home, loaded, made[0])
                 page = partial(train_page, models, loaded, market, job.panel, made[0])
                 pages.append(
                     await asyncio.to_thread(page, lambda n, of: live(f"page {n / of:.0%}"))
@@ -159,7 +160,8 @@ async def trained(
 ) -> Artefact:
     """Train in a child process; how far it is shows on the status line."""
     candles = int(job.panel.there.sum())
-    text = f"training a model on {candles:,} candles of {len(job.symbols)} instruments"
+    whose = count(len(job.symbols), "instrument")
+    text = f"training a model on {candles:,} candles of {whose}"
     teller.note(Note("system", "training", text, detail={"recipe": job.recipe()[:12]}))
 
     def told(now: Progress) -> None:

@@ -16,6 +16,8 @@ from rrr.wiring.beginning import now_ms
 
 HEADS: Final = ("model", "kind", "state", "learned from", "to", "IC", "verdict", "age")
 NOTHING: Final = "–"
+PLATT: Final = ("slope", "intercept")
+SKILL: Final = ("ic", "ic_error")  # of a fold
 
 
 def listed(home: Home) -> list[dict[str, Any]]:
@@ -31,7 +33,7 @@ def of_one(home: Home, name: str) -> dict[str, Any]:
     [known] = [one for one in registry.standings(models) if one.name == of.name]
     report, (judged, trouble) = of.folder / "report.txt", _judged(models, of.name)
     return _told(models, known) | {
-        "manifest": dict(of.manifest),
+        "manifest": dict(of.manifest) if judged else _early(of),
         "verdict_page": "" if trouble else registry.page(models, of.name),
         "judged": judged,
         "report": report.read_text("utf-8") if report.is_file() else "",
@@ -110,6 +112,19 @@ def _judged(models: Path, name: str) -> tuple[dict[str, Any] | None, str]:
         return registry.verdict(models, name), ""
     except ModelBroken as error:
         return None, f"{error.what} {error.advice}"
+
+
+def _early(of: Artefact) -> dict[str, Any]:
+    """The manifest, without what rows of the holdout showed."""
+    manifest = dict(of.manifest)
+    if manifest["full"]:
+        may, fitted = manifest.get("folds_shown", 0), manifest.get("calibration", {})
+        manifest["folds"] = [
+            {name: said for name, said in fold.items() if n < may or name not in SKILL}
+            for n, fold in enumerate(manifest.get("folds", ()))
+        ]
+        manifest["calibration"] = {name: fitted[name] for name in PLATT if name in fitted}
+    return manifest
 
 
 def _ic(of: Artefact) -> float | None:
