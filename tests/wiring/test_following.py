@@ -278,10 +278,10 @@ async def test_who_is_a_shadow_again_has_another_book_of_another_name(path: Path
 async def test_what_the_principal_did_after_a_shadow_ended_is_not_counted_beside_it(
     path: Path,
 ) -> None:
-    await lived(path, until=120)
+    await lived(path, until=60)
     async with living(path, terms(SEED, law=UNDER)) as engine:
         last_ms = engine.closed_at_ms
-        await engine.take(moments()[120:])
+        await engine.take(moments()[60:])
     with closing(connect_read_only(path, PAPER)) as connection:
         found = shadowed(connection, sessions.named(connection, None))
         times = [at_ms for (at_ms,) in connection.execute("SELECT at_ms FROM fills WHERE book = 0")]
