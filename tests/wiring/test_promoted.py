@@ -66,3 +66,18 @@ async def test_who_is_retired_does_not_speak_from_the_next_start_on(
     assert [note.text.partition(". ")[0] for note in told] == [
         f"{made.name} is retired: no use"
     ] * retired
+
+
+async def test_who_is_about_to_speak_or_speaks_does_not_take_over_from_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with housed(tmp_path, **ASKED) as house:
+        told: list[Note] = []
+        monkeypatch.setattr(house.teller, "note", told.append)
+        made, opinions = crowned(house.opinions), house.opinions
+        await opinions.learn()
+        await opinions._look()
+        assert [note.name for note in told] == ["model_ready"]
+        opinions._take_over(1)
+        opinions.offer(made)
+        assert opinions.successor is None

@@ -40,7 +40,7 @@ from rrr.neural_network.terms import belief_of, terms_of
 from rrr.neural_network.voice import Voice
 from rrr.trading.engine.engine import Engine, Moment
 from rrr.trading.engine.venue import Work
-from rrr.wiring.remembering import memory_of, work_of
+from rrr.wiring.remembering import memory_of, together, work_of
 from rrr.wiring.strategies import symbols_of
 from rrr.wiring.teller import Teller
 
@@ -282,7 +282,10 @@ class Opinions:
         return [Adopted(at_ms, self.obeyed)], lambda c: sessions.know_model(c, *known)
 
     def _next(self, artefact: Artefact) -> None:
-        """This model speaks from the next close on that can be traded on."""
+        """This model speaks from the next close on that can be traded on, unless it does anyway."""
+        last = self.voice if self.successor is None else self.successor[0]
+        if artefact.id == last.model:
+            return
         voice = self._voice(artefact)
         self.successor = voice, artefact
         metrics = artefact.manifest.get("metrics", {})
@@ -385,16 +388,3 @@ class Opinions:
 
     def _progress(self, text: str) -> None:
         self.training = text
-
-
-def together(*works: Work | None) -> Work | None:
-    """All of them in one commit, in their order."""
-    some = [work for work in works if work is not None]
-    if not some:
-        return None
-
-    def write(connection: sqlite3.Connection) -> None:
-        for work in some:
-            work(connection)
-
-    return write

@@ -48,6 +48,19 @@ def memory_of(connection: sqlite3.Connection, key: Key, model: Model) -> Memory 
     return Memory(state, scores, _questions(asked, timeframe_ms))
 
 
+def together(*works: Work | None) -> Work | None:
+    """All of them in one commit, in their order."""
+    some = [work for work in works if work is not None]
+    if not some:
+        return None
+
+    def write(connection: sqlite3.Connection) -> None:
+        for work in some:
+            work(connection)
+
+    return write
+
+
 def _questions(asked: list[Asked], timeframe_ms: int) -> list[Question]:
     closes: dict[int, list[Asked]] = {}
     for one in asked:
