@@ -142,7 +142,7 @@ def _pulse(live: dict[str, Any] | None) -> str:
     if live is None:
         return "holds the home, and does not answer just now"
     training = f", training {live['training']}" if live["training"] else ""
-    if " (flat: " in live["signals"]:
+    if " (flat: " in live.get("signals", ""):
         training += f", {live['signals']}"
     return (
         f"pid {live['pid']}, up {span(live['up_s'])}, last candle {_oldest(live['ages_s'])} ago,"
