@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -68,14 +68,25 @@ class Calibration(msgspec.Struct, frozen=True):
     why: str = ""
 
 
+class Fold(msgspec.Struct, frozen=True):
+    """A test of a full training; it says more to the gate."""
+
+    begins_ms: int
+    ends_ms: int
+    ic: float = 0.0
+
+
+Recipe: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """What every manifest says; it may say more."""
 
     format: int
     files: dict[str, str]
-    recipe: str
+    recipe: Recipe
     kind: Literal["ridge", "boosting", "network"]
-    training: str  # the recipe of its siblings too
+    training: Recipe  # of its siblings too
     full: bool
     horizon: int  # candles
     calibration: Calibration
@@ -90,6 +101,11 @@ class Manifest(msgspec.Struct, frozen=True):
     steps: int
     bps_per_unit: float
     proven: bool
+    made_with: dict[str, str] = {}
+    metrics: dict[str, float | None] = {}
+    folds: tuple[Fold, ...] = ()
+    folds_shown: int = 0
+    serves: bool = False
 
     @property
     def scope(self) -> Scope:

@@ -33,7 +33,7 @@ SIMPLEST: Final = ("ridge", "boosting", "network")
 State = Literal["candidate", "shadow", "champion", "retired"]
 
 
-class Standing(msgspec.Struct, frozen=True):
+class Standing(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the registry says of a model."""
 
     state: State = "candidate"

@@ -57,7 +57,7 @@ def in_words(found: list[dict[str, Any]]) -> str:
 def one_in_words(found: dict[str, Any]) -> str:
     """The manifest in words, the training's own report, the verdict."""
     manifest = found["manifest"]
-    made = ", ".join(f"{name} {version}" for name, version in manifest["made_with"].items())
+    made = ", ".join(f"{name} {version}" for name, version in manifest.get("made_with", {}).items())
     about = [
         ("model", f"{found['model']}, {found['kind']}, id {found['id']}"),
         ("state", _stated(found)),
@@ -73,7 +73,8 @@ def one_in_words(found: dict[str, Any]) -> str:
     lines = [f"{name:<10}{printable(words)}" for name, words in about]
     unjudged = found["trouble"] or "No gate judged it: `rrr models gate` does."
     verdict = found["verdict_page"] or unjudged
-    return "\n".join([*lines, "", found["report"].rstrip(), "", verdict.rstrip()])
+    report = map(printable, found["report"].rstrip().split("\n"))
+    return "\n".join([*lines, "", *report, "", verdict.rstrip()])
 
 
 def _told(models: Path, one: Known) -> dict[str, Any]:
