@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from rrr.core.events import Close, Event, Signal
+from rrr.data_pipeline.market import Arrival
 from rrr.database import sessions
 from rrr.monitoring.notes import Note
 from rrr.neural_network import registry
@@ -81,3 +83,22 @@ async def test_who_is_about_to_speak_or_speaks_does_not_take_over_from_itself(
         opinions._take_over(1)
         opinions.offer(made)
         assert opinions.successor is None
+
+
+async def test_the_baseline_never_speaks_for_a_proven_model_with_real_money(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with housed(tmp_path, **ASKED) as house:
+        opinions, closes = house.opinions, house.market.history(300)
+        arrivals = [Arrival(close) for close in closes]
+        assert any(isinstance(event, Signal) for event in await said(opinions, arrivals[:250]))
+        session = replace(house.engine.session, mode="live")
+        monkeypatch.setattr(house.engine, "session", session)
+        events = await said(opinions, arrivals[250:])
+        assert {type(event) for event in events} == {Close}
+        await opinions.learn()
+        assert opinions.successor is None, "No model is made for it beside the gate."
+
+
+async def said(opinions: Opinions, arrivals: list[Arrival]) -> list[Event]:
+    return [event for moment in await opinions.meet(arrivals) for event in moment.events]

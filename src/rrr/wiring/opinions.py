@@ -108,7 +108,7 @@ class Opinions:
 
     async def learn(self) -> None:
         """Beside the trading, make the model that this session lacks; without it, go on."""
-        if self.settings.opinion != "model" or self.settled or self.voice.model:
+        if self.settings.opinion != "model" or self.settled or self.voice.model or self._mute:
             return
         try:
             self._next(await self._made())
@@ -117,6 +117,12 @@ class Opinions:
             self.teller.note(Note("system", "no_model", text, level=Level.WARNING))
         finally:
             self.training = ""
+
+    @property
+    def _mute(self) -> bool:
+        """The baseline does not stand in where real money obeys only what was proven."""
+        live = self.engine.session.mode == "live"
+        return live and self.settings.opinion == "model" and not self.voice.model
 
     @property
     def drifted(self) -> str:
@@ -169,8 +175,9 @@ class Opinions:
             told = self.voice.meet(closes)
         else:
             told = await asyncio.to_thread(self.voice.meet, closes)
-        moments = []
-        also = together(known, self._thoughts())
+        if self._mute:
+            told = [[] for _ in closes]
+        moments, also = [], together(known, self._thoughts())
         self._tell_late(run)
         self._tell_belief()
         for one, signals in zip(run, told, strict=True):
@@ -347,7 +354,8 @@ class Opinions:
         except ModelBroken as error:
             if self.settled:
                 raise
-            text = f"{error.what} The baseline speaks until there is another one."
+            who = "Nobody speaks" if self.engine.session.mode == "live" else "The baseline speaks"
+            text = f"{error.what} {who} until there is another one."
             self.teller.note(Note("system", "model_lost", text, level=Level.WARNING))
             self.successor = self.baseline, None
 
