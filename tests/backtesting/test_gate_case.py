@@ -106,6 +106,10 @@ def test_costs_are_multiplied_and_no_book_is_halted(panel: Panel) -> None:
     dear = charged(book, 2).instruments[0]
     assert dear.fee_taker_ppm == 2 * book.instruments[0].fee_taker_ppm
     assert dear.slippage_ppm == 2 * book.instruments[0].slippage_ppm
+    rests = replace(book, instruments=[book.instruments[0]._replace(fee_maker_ppm=-100)])
+    paid = [charged(rests, times, 200).instruments[0].fee_maker_ppm for times in (0, 1, 2, 3)]
+    assert paid == [0, -100, -100 + 200, -100 + 400], "A rebate is no cost, and never doubled."
+    assert charged(book, 2, 200).instruments[0].fee_maker_ppm == 2 * 1_000 + 200
     assert unhalted(book).law.drawdown_max_bps == 10_000
 
 

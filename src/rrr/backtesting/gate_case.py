@@ -42,6 +42,10 @@ class Bench:
     twins: int
     seed: int
 
+    @property
+    def adverse_ppm(self) -> int:
+        return round(self.terms.adverse_ppm)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
@@ -60,11 +64,12 @@ def shown(bench: Bench, siblings: Mapping[str, Folds]) -> Shown:
     said = {kind: opinions(folds, panel, bench.asks) for kind, folds in siblings.items()}
     boring = asked(Champion(), panel, [one.spec.symbol for one in history.quoted])
     long = np.where(panel.there, FULL, SILENT)
+    adverse_ppm = bench.adverse_ppm
     return Shown(
         said,
-        {kind: played(history, words, bench.book) for kind, words in said.items()},
-        played(history, boring, bench.boring),
-        played(history, long, bench.book),
+        {kind: played(history, words, bench.book, adverse_ppm) for kind, words in said.items()},
+        played(history, boring, bench.boring, adverse_ppm),
+        played(history, long, bench.book, adverse_ppm),
         break_even.YEAR / panel.timeframe_ms,
     )
 

@@ -3,7 +3,8 @@
 Everybody is played by the same core over the same closes: fills, stops, minimums and the house's
 caps are those of a backtest. The fall that halts a book is lifted, that no record ends in the
 middle; the gate has a rule of its own for falls. What rests is filled only by a price that goes
-beyond it: that is its adverse selection. Long or flat: no funding is paid or earned.
+beyond it: that is its adverse selection, and at twice the costs it pays so much more. Long or flat:
+no funding is paid or earned.
 """
 
 from collections.abc import Iterator
@@ -25,7 +26,9 @@ from rrr.neural_network.panel import I64
 APART: Final = 10  # a twin's opinions are a tenth of the record away, or more
 
 
-def played(history: History, said: I64, book: Book, *, dear: bool = True) -> Record:
+def played(
+    history: History, said: I64, book: Book, adverse_ppm: int = 0, *, dear: bool = True
+) -> Record:
     """What opinions (instruments, times) earned beside the hold of their own exposure.
 
     Without the `dear` run, twice the costs are taken for once: good enough to refuse a twin.
@@ -33,7 +36,9 @@ def played(history: History, said: I64, book: Book, *, dear: bool = True) -> Rec
     book = unhalted(book)
     once = run(history, said, book, digests=False)
     net = _returns(once)
-    twice = _returns(run(history, said, charged(book, 2), digests=False)) if dear else net
+    twice = (
+        _returns(run(history, said, charged(book, 2, adverse_ppm), digests=False)) if dear else net
+    )
     return Record(net, twice, matched(_held(once), moves(history, once)))
 
 
@@ -52,9 +57,14 @@ def twins(said: I64, begins: int, number: int, seed: int) -> Iterator[I64]:
         yield other
 
 
-def charged(book: Book, times: int) -> Book:
-    """The same where everything that trading takes costs so many times as much."""
-    return replace(book, instruments=[_dear(one, times) for one in book.instruments])
+def charged(book: Book, times: int, adverse_ppm: int = 0) -> Book:
+    """The same where everything that trading takes costs so many times as much.
+
+    A rebate is no cost: who pays twice gets it once. What rests meets its adverse selection in the
+    candles; each time more is charged.
+    """
+    dear = [_dear(one, times, adverse_ppm) for one in book.instruments]
+    return replace(book, instruments=dear)
 
 
 def unhalted(book: Book) -> Book:
@@ -87,9 +97,11 @@ def _held(result: Result) -> F64:
     return np.vstack([np.zeros((1, share.shape[1])), share[:-1]]).T
 
 
-def _dear(one: Instrument, times: int) -> Instrument:
+def _dear(one: Instrument, times: int, adverse_ppm: int) -> Instrument:
+    rests = one.fee_maker_ppm
+    rests *= times if rests > 0 else min(times, 1)
     return one._replace(
-        fee_maker_ppm=times * one.fee_maker_ppm,
+        fee_maker_ppm=rests + max(times - 1, 0) * adverse_ppm,
         fee_taker_ppm=times * one.fee_taker_ppm,
         half_spread_ppm=times * one.half_spread_ppm,
         slippage_ppm=times * one.slippage_ppm,
