@@ -139,9 +139,14 @@ class Follower:
             return
         back = (self.shadow.session, until, self.companion.window - 1)
         found = await self.engine.db.read(shadows.BACK, back)
-        for group in groups(await self._rows(int(found[0][0]) - 1 if found else 0, until)):
-            if group[0].row.kind == CLOSE:
-                self.companion.show(turn_of(group))
+        before = groups(await self._rows(int(found[0][0]) - 1 if found else 0, until))
+
+        def show() -> None:
+            for group in before:
+                if group[0].row.kind == CLOSE:
+                    self.companion.show(turn_of(group))
+
+        await asyncio.to_thread(show)
 
     async def _rows(self, after: int, until: int, limit: int = -1) -> list[Heard]:
         about = (self.shadow.session, after, until, limit)

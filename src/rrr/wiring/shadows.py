@@ -210,12 +210,13 @@ class Shadows:
             return Held(scales, dict(held), shadow.memory), about
         if shadow.kind == "model":
             found = await asyncio.to_thread(artefacts.load, self.models / shadow.folder)
-            return Own(self._voiced(found)), {**found.manifest, "folder": found.name}
+            voice = await asyncio.to_thread(self._voiced, found)
+            return Own(voice), {**found.manifest, "folder": found.name}
         before = [model for row, model in await self._takeovers() if row <= number]
         made = await self._made(before[-1]) if before else None
         if made is None or not made.twin:
             return Flat("nobody's twin"), about
-        voice = self._voiced(replace(made, network=made.twin))
+        voice = await asyncio.to_thread(self._voiced, replace(made, network=made.twin))
         return Own(voice, f"shuffled twin of {voice.name}"), about | {"folder": made.name}
 
     async def _made(self, model: int) -> Artefact | None:
