@@ -16,6 +16,7 @@ from rrr.config import Home, load
 from rrr.neural_network import registry
 from rrr.neural_network.artefact import Artefact
 from rrr.wiring.judging import tried
+from rrr.wiring.model_list import SPAN
 from tests.wiring.trainings import CHEAP, candles, training
 
 pytestmark = pytest.mark.slow
@@ -105,7 +106,8 @@ def test_planted_skill_passes_and_is_obeyed_and_luck_is_refused_with_its_reasons
 def test_what_the_holdout_showed_is_no_ones_to_read_before_the_gate(house: House) -> None:
     name = house.made["ridge"].name
     before = house.rrr("models", "show", name, "--json").told["manifest"]
-    assert not any("ic" in fold for fold in before["folds"])
+    assert {frozenset(fold) for fold in before["folds"]} == {frozenset(SPAN)}
+    assert "bps_per_unit" not in before
     house.gate("ridge")
     after = house.rrr("models", "show", name, "--json").told["manifest"]
     assert all(fold["ic"] == 0.02 for fold in after["folds"])

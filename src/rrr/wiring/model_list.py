@@ -17,7 +17,7 @@ from rrr.wiring.beginning import now_ms
 HEADS: Final = ("model", "kind", "state", "learned from", "to", "IC", "verdict", "age")
 NOTHING: Final = "–"
 PLATT: Final = ("slope", "intercept")
-SKILL: Final = ("ic", "ic_error")  # of a fold
+SPAN: Final = ("begins_ms", "ends_ms", "rows")  # of a fold: what says nothing of skill
 
 
 def listed(home: Home) -> list[dict[str, Any]]:
@@ -121,10 +121,11 @@ def _early(of: Artefact) -> dict[str, Any]:
     if manifest["full"]:
         may, fitted = manifest.get("folds_shown", 0), manifest.get("calibration", {})
         manifest["folds"] = [
-            {name: said for name, said in fold.items() if n < may or name not in SKILL}
+            {name: said for name, said in fold.items() if n < may or name in SPAN}
             for n, fold in enumerate(manifest.get("folds", ()))
         ]
         manifest["calibration"] = {name: fitted[name] for name in PLATT if name in fitted}
+        manifest.pop("bps_per_unit", None)
     return manifest
 
 
