@@ -76,7 +76,8 @@ async def _traded(
         names: dict[int, str] = {}
         every = settings.pace != "max"
         story = Story(terms.units, engine.state, every_decision=every, names=names)
-        opinions = Opinions(home, settings, market, engine, teller, names, story.warmed)
+        about = home, settings, market, engine, teller, names, story.warmed
+        opinions = Opinions(*about, real_money=live is not None)
         pace = Pace(settings.pace, real=settings.real)
         beside = Shadows(settings, market, engine, teller, opinions)
         house = House(

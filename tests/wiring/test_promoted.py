@@ -1,7 +1,6 @@
 """A person's word moves models between states; who trades heeds it, at once or as it begins."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +27,17 @@ def crowned(opinions: Opinions) -> Artefact:
     return made
 
 
-@pytest.mark.parametrize("mode", ["paper", "live"])
+@pytest.mark.parametrize("real", [False, True])
 async def test_real_money_never_obeys_who_is_promoted_without_proof_while_it_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real: bool
 ) -> None:
     async with housed(tmp_path, **ASKED) as house:
         told: list[Note] = []
         monkeypatch.setattr(house.teller, "note", told.append)
-        session = replace(house.engine.session, mode=mode)
-        monkeypatch.setattr(house.engine, "session", session)
+        house.opinions.real_money = real
         made, opinions = crowned(house.opinions), house.opinions
         await opinions._look()
-    if mode == "paper":
+    if not real:
         assert opinions.successor is not None
         assert opinions.successor[1] == made
         return
@@ -92,8 +90,7 @@ async def test_the_baseline_never_speaks_for_a_proven_model_with_real_money(
         opinions, closes = house.opinions, house.market.history(300)
         arrivals = [Arrival(close) for close in closes]
         assert any(isinstance(event, Signal) for event in await said(opinions, arrivals[:250]))
-        session = replace(house.engine.session, mode="live")
-        monkeypatch.setattr(house.engine, "session", session)
+        house.opinions.real_money = True
         events = await said(opinions, arrivals[250:])
         assert {type(event) for event in events} == {Close}
         await opinions.learn()

@@ -60,7 +60,10 @@ class Opinions:
         teller: Teller,
         names: dict[int, str],
         warmed: Callable[[int, int, int], Note],
+        *,
+        real_money: bool = False,
     ) -> None:
+        self.real_money = real_money
         self.settings, self.market, self.engine, self.teller = settings, market, engine, teller
         self.home, self.models = home, home.data / "models"
         self.settled = settings.pace == "max" or market.name == "replay"
@@ -121,8 +124,7 @@ class Opinions:
     @property
     def _mute(self) -> bool:
         """The baseline does not stand in where real money obeys only what was proven."""
-        live = self.engine.session.mode == "live"
-        return live and self.settings.opinion == "model" and not self.voice.model
+        return self.real_money and self.settings.opinion == "model" and not self.voice.model
 
     @property
     def drifted(self) -> str:
@@ -246,7 +248,7 @@ class Opinions:
 
     async def _may(self, champion: Artefact) -> bool:
         """With real money only whom `rrr --mode live` would begin with; why not is told."""
-        if self.engine.session.mode != "live":
+        if not self.real_money:
             return True
         from rrr.api.arming import unproven
 
@@ -354,7 +356,7 @@ class Opinions:
         except ModelBroken as error:
             if self.settled:
                 raise
-            who = "Nobody speaks" if self.engine.session.mode == "live" else "The baseline speaks"
+            who = "Nobody speaks" if self.real_money else "The baseline speaks"
             text = f"{error.what} {who} until there is another one."
             self.teller.note(Note("system", "model_lost", text, level=Level.WARNING))
             self.successor = self.baseline, None
