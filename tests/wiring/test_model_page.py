@@ -104,7 +104,13 @@ def test_the_page_of_a_training_says_what_a_person_must_know_first(
     root = Tree(drawn(tmp_path, made, panel)).root
     said = root.all("section", **{"class": "believe"})[0].text
     known = f"{int(panel.there.sum()):,} candles of 1h"
-    for words in (known, "Instruments3", "ridge", "boosting did not beat it", "not asked"):
+    for words in (
+        known,
+        "Instruments3",
+        "ridge",
+        "boosting did not beat it, by the IC",
+        "not asked",
+    ):
         assert words in said
     assert f"rrr models gate {made['ridge'].name}" in said
     assert "does not say whether it will earn anything" in said
@@ -164,6 +170,7 @@ def test_the_gate_draws_all_of_it_and_a_judged_page_stays(
     assert len(rules.all("tbody")[0].children) == 16
     assert "kept back" not in root.all("main")[0].text
     assert "UNPROVEN" not in root.text
+    assert "boosting did not beat it, by what it earned before the holdout" in root.text
     loaded = Loaded(CHEAP.model_copy(update={"market": "simulated"}), {}, {})
     again = train_page(models, loaded, MARKET, panel, made["ridge"], lambda *_: None)
     assert again == path

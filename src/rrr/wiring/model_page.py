@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from rrr.backtesting.gate import Case, Verdict
-from rrr.backtesting.gate_case import Bench, Shown, shown
+from rrr.backtesting.gate_case import Bench, Shown, shown, simplest
 from rrr.backtesting.gate_folds import Folds, folds_of
 from rrr.backtesting.gate_played import played, twins
 from rrr.backtesting.gate_returns import Record
@@ -147,7 +147,7 @@ def _learned(
         symbols=of.scope.symbols,
         synthetic=whole.synthetic,
         headline=_headline(of, whole.synthetic, told, verdict),
-        words=_words(of, siblings, whole, hours, verdict),
+        words=_words(of, whole, hours, _serving(siblings, seen if verdict else None), verdict),
         horizon=of.horizon,
         served=kind,
         lessons=model_figures.lessons(siblings, shown=verdict is not None),
@@ -189,11 +189,7 @@ def _headline(
 
 
 def _words(
-    of: Artefact,
-    siblings: Mapping[str, Artefact],
-    whole: History,
-    hours: float,
-    verdict: Verdict | None,
+    of: Artefact, whole: History, hours: float, serves: Figure, verdict: Verdict | None
 ) -> list[Figure]:
     data, panel = of.manifest["data"], whole.panel
     candles = f"{count(int(panel.there.sum()), 'candle')} of {timeframe_name(panel.timeframe_ms)}"
@@ -213,20 +209,22 @@ def _words(
             f"{names}: {'made up' if whole.synthetic else SURVIVORS}.",
             wary=not whole.synthetic,
         ),
-        _serving(siblings),
+        serves,
         _gate(of, verdict),
         Figure("Not said", "what comes", f"This page does not say {SILENCE}", wary=True),
     ]
 
 
-def _serving(siblings: Mapping[str, Artefact]) -> Figure:
+def _serving(siblings: Mapping[str, Artefact], seen: Shown | None) -> Figure:
+    """By what they earned before the holdout, once the gate has played them; by IC until then."""
     kinds = list(siblings)
-    serves = serving(siblings)
+    serves = serving(siblings) if seen is None else simplest(seen.kinds, Rules())
+    figure = "the IC of the folds" if seen is None else "what it earned before the holdout"
     later = kinds[kinds.index(serves) + 1 :]
     beaten = kinds[: kinds.index(serves)]
     said = [f"{listed(beaten)} did worse"] if beaten else []
     said += [f"{listed(later)} did not beat it"] if later else []
-    by = f": {', '.join(said)}, by the IC of the folds" if said else ""
+    by = f": {', '.join(said)}, by {figure}" if said else ""
     why = f"the simplest that is not beaten{by}"
     return Figure("Serves unproven", serves, f"{why}.")
 
