@@ -175,7 +175,7 @@ def test_a_download_is_resumed_and_asks_nothing_twice(rrr: Rrr, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        ("data", 2, "rrr has no command 'data'"),
+        ("data", 2, "`rrr data` wants a verb"),
         ("data lits", 2, "Did you mean data list?"),
         ("data list", 66, "holds no candle yet"),
         ("data check kraken", 66, "holds no candle yet"),

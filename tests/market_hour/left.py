@@ -66,13 +66,16 @@ class Left:
     @cached_property
     def closes(self) -> list[int]:
         """The opening times of all that became rows, in the order of the rows."""
-        rows = self.house.ask("SELECT core FROM journal WHERE kind = 4 ORDER BY number")
+        rows = self.house.ask(
+            "SELECT core FROM journal WHERE kind = 4 AND book = 0 ORDER BY number"
+        )
         return [json.loads(core)[1] for (core,) in rows]
 
     @cached_property
     def rows(self) -> list[Row]:
         found = self.house.ask(
             "SELECT instrument, opened_at_ms, open, high, low, close, volume, source FROM candles"
+            " WHERE book = 0"
         )
         return [Row(i, at, tuple(numbers), Source(source)) for i, at, *numbers, source in found]
 
@@ -122,7 +125,7 @@ class Left:
             (at, reason, note)
             for at, reason, note in self.house.ask(
                 "SELECT j.arrived_at_ms, h.reason, h.note FROM halts h"
-                " JOIN journal j USING (session, book, number) ORDER BY h.number"
+                " JOIN journal j USING (session, book, number) WHERE h.book = 0 ORDER BY h.number"
             )
         ]
 
@@ -131,8 +134,8 @@ class Left:
         found = self.house.ask(
             "SELECT o.number, o.instrument, max(c.closed_at_ms), j.arrived_at_ms FROM orders o"
             " JOIN journal j USING (session, book, number)"
-            " JOIN candles c ON c.instrument = o.instrument AND c.number < o.number"
-            " WHERE o.side = 1 GROUP BY o.number ORDER BY o.number"
+            " JOIN candles c ON c.instrument = o.instrument AND c.number < o.number AND c.book = 0"
+            " WHERE o.side = 1 AND o.book = 0 GROUP BY o.number ORDER BY o.number"
         )
         return [Entry(*each) for each in found]
 

@@ -20,7 +20,6 @@ from rrr.neural_network.job import KINDS, Job, needed
 from rrr.neural_network.labels import labels
 from rrr.neural_network.study import importance, platt_of
 from rrr.neural_network.train_child import train
-from tests.neural_network.kills import hashes, killed
 from tests.neural_network.worlds import needs_onnx, needs_torch, world
 
 SYMBOLS = ("A-USD", "B-USD")
@@ -170,13 +169,3 @@ def test_importance_is_what_is_lost_without_a_feature() -> None:
 
 def test_where_nothing_can_be_told_a_probability_is_a_half() -> None:
     assert platt_of(np.zeros((1, 5)), np.ones((1, 5))) == Platt(0.0, 0.0)
-
-
-@pytest.mark.slow
-def test_killed_and_begun_again_by_another_process_it_ends_in_the_same_bytes(
-    whole: tuple[Path, list[Progress]], tmp_path: Path
-) -> None:
-    lives = killed(replace(JOB, epochs=1), tmp_path / "models", kills=1, seed=3)
-    assert (lives.killed, lives.ended) == (1, 0)
-    assert lives.pieces > 0
-    assert hashes(tmp_path / "models") == hashes(whole[0])

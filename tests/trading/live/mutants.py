@@ -68,7 +68,7 @@ MUTANTS: Final = (
         "intent is on the disk before an order leaves",
         "sent before the commit",
         "trading/engine/engine.py",
-        "        await self.db.write(write)\n"
+        "        await self.db.write(write, durable=self.book == PRINCIPAL)\n"
         "        self.world, self.committed = batch.world, batch.head\n"
         "        for record, state in batch.told:\n"
         "            await self.venue.carry(record, state)\n",
