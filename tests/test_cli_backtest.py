@@ -305,8 +305,8 @@ def test_a_strategy_brings_its_usual_settings_and_a_person_wins(rrr: Rrr, tmp_pa
     assert shown("--signals", "champion") == ["maker", 3_000]
     assert shown("--signals", "champion", "--set", "policy.stop_bps=300") == ["maker", 300]
     run = ("backtest", "--candles", "60", "--strategy", "champion", *FAST, "--home", tmp_path)
-    usual = "policy.stop_bps 3000, policy.target_bps 100000, policy.conviction_min_bps 1"
-    assert f"with {usual}, policy.entry maker" in rrr(*run).out
+    usual = "policy.conviction_min_bps 1, policy.stop_bps 3000, policy.target_bps 100000"
+    assert f"with {usual}, policy.entry maker" in " ".join(rrr(*run).out.split())
     assert rrr("reproduce", "--interpreted", "--home", tmp_path).code == 0
 
 
