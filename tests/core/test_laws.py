@@ -47,7 +47,7 @@ ENDS: Final = (
     *(Rejection.NONE, Rejection.COLLAR, Rejection.NO_PRICE, Rejection.LIQUIDITY),
     *(Rejection.POST_ONLY, Rejection.EXPIRED, Rejection.PARTNER, Rejection.INSUFFICIENT),
 )
-LAWS: Final = settings(max_examples=80, deadline=None, derandomize=True)
+LAWS: Final = settings(max_examples=50, deadline=None, derandomize=True)
 
 
 @LAWS
@@ -295,7 +295,7 @@ def test_the_events_of_a_record_rebuild_its_state_and_its_decisions(
     assert decided == [one for one in played.record if isinstance(one, Decision)]
 
 
-@settings(LAWS, max_examples=40)
+@settings(LAWS, max_examples=25)
 @given(seeds, laws, assumptions)
 def test_a_venue_refuses_nothing_that_the_kernel_sends(
     seed: int, under: Law, assumed: Assumptions

@@ -52,8 +52,7 @@ def test_what_is_announced_is_on_the_disk_already(tmp_path: Path, number: int) -
     assert set(told) <= set(known)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("storm", [storms.kills, storms.terms])
+@pytest.mark.parametrize(("storm", "seed"), [(storms.kills, 1), (storms.terms, 2)])
 def test_longer_storms_pass_too(
     tmp_path: Path, storm: Callable[[Path, int, int, tuple[str, ...]], Tally], seed: int
 ) -> None:
